@@ -1,0 +1,117 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Every Swift target is built to the same standard; there is no second-class code.
+let house: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .strictMemorySafety(),
+    .treatAllWarnings(as: .error),
+    .treatWarning("StrictLanguageFeatures", as: .error),  // a misspelt feature is an error
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InferIsolatedConformances"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .enableUpcomingFeature("ImmutableWeakCaptures"),
+]
+
+func library(
+    _ name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource] = []
+) -> Target {
+    .target(
+        name: name, dependencies: dependencies, resources: resources, swiftSettings: house)
+}
+
+func tests(
+    _ name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource] = []
+) -> Target {
+    .testTarget(
+        name: name, dependencies: dependencies, resources: resources, swiftSettings: house)
+}
+
+let log = Target.Dependency.product(name: "Logging", package: "swift-log")
+let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let yaml = Target.Dependency.product(name: "Yams", package: "Yams")
+let signals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
+let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+
+// A module imports only from floors below its own: docs/ARCHITECTURE.md.
+let package = Package(
+    name: "backhaul",
+    products: [
+        .executable(name: "backhaul", targets: ["Backhaul"]),
+        .library(name: "BackhaulEnqueue", targets: ["Enqueue"]),
+        .library(name: "BackhaulWorker", targets: ["Worker"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+        .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
+        .package(
+            url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
+    ],
+    targets: [
+        // Floor 0: C, nothing else
+        .systemLibrary(name: "CHiredis"),
+        .systemLibrary(name: "CLibpq"),
+        .systemLibrary(name: "CCurl"),
+        .systemLibrary(name: "CZlib"),
+        .systemLibrary(name: "CLinux"),
+
+        // Floor 1: small tools
+        library("Mailbox", ["CLinux"]),
+        library("Zlib", ["CZlib"]),
+
+        // Floor 2: the vocabulary, and one safe wrapper per C library
+        library("JobModel", ["Zlib", log]),
+        library("Redis", ["CHiredis", "Mailbox", log, nioCore, nioPosix]),
+        library("Postgres", ["CLibpq", "Mailbox", log]),
+        library("HTTP", ["CCurl", "Mailbox", log]),
+
+        // Floor 3: what is kept
+        library("Broker", ["JobModel", "Redis", log], resources: [.embedInCode("Scripts")]),
+        library("Store", ["JobModel", "Postgres", log], resources: [.embedInCode("Migrations")]),
+
+        // Floor 4: the client
+        library("Enqueue", ["JobModel", "Broker", log]),
+
+        // Floor 5: what runs
+        library("Jobs", ["JobModel", "Enqueue", "Store", "Postgres", "HTTP", crypto, log]),
+        library("Worker", ["JobModel", "Broker", "Mailbox", log]),
+        library("Scheduler", ["JobModel", "Broker", "Enqueue", "Store", yaml, log]),
+
+        // Floor 6: the composition root
+        .executableTarget(
+            name: "Backhaul",
+            dependencies: [
+                "JobModel", "Redis", "Postgres", "HTTP", "Broker", "Store", "Enqueue", "Jobs",
+                "Worker", "Scheduler", arguments, yaml, signals, log,
+            ],
+            swiftSettings: house),
+
+        // Beside the house: what tests share
+        library("TestSupport", ["JobModel", "Broker", "Redis", "Postgres", "Mailbox", log]),
+
+        tests("ZlibTests", ["Zlib"]),
+        tests("MailboxTests", ["Mailbox"]),
+        tests("JobModelTests", ["JobModel", "TestSupport"], resources: [.copy("Golden")]),
+        tests("RedisTests", ["Redis", "TestSupport", nioCore, nioEmbedded]),
+        tests("PostgresTests", ["Postgres", "TestSupport"]),
+        tests("HTTPTests", ["HTTP", "TestSupport"]),
+        tests("BrokerTests", ["Broker", "JobModel", "Redis", "TestSupport"]),
+        tests("StoreTests", ["Store", "Postgres", "TestSupport"]),
+        tests("EnqueueTests", ["Enqueue", "Broker", "JobModel", "Redis", "TestSupport"]),
+        tests("JobsTests", ["Jobs", "Store", "Postgres", "HTTP", "JobModel", "TestSupport"]),
+        tests("WorkerTests", ["Worker", "Broker", "JobModel", "Redis", "TestSupport", log]),
+        tests("SchedulerTests", ["Scheduler", "Broker", "JobModel", "Redis", "TestSupport"]),
+        tests("BackhaulTests", ["Backhaul", "TestSupport"]),
+        tests("IntegrationTests", ["TestSupport", "JobModel", "Redis", "Postgres"]),
+        tests("ProcessTests", ["TestSupport", "JobModel", "Redis", "Postgres"]),
+        tests("TidyTests"),
+    ]
+)

@@ -1,0 +1,4 @@
+import ArgumentParser
+@main struct Main: AsyncParsableCommand {
+    func run() async throws {}
+}

@@ -1,0 +1,86 @@
+public import Foundation
+
+/// A kind of work: a name that producers use, a typed payload, and the body that does it.
+///
+/// ```swift
+/// struct ActivateService: Job {
+///     struct Payload: Codable, Sendable { let service_id: Int }
+///     static let name: JobName = "isp_framework.process_service_provisioning"
+///     let services: ServiceRepository
+///
+///     func run(_ payload: Payload, in context: JobContext) async throws -> Verdict {
+///         try await services.activate(payload.service_id)
+///         return .done
+///     }
+/// }
+/// ```
+///
+/// A body runs at least once per message: its effects must be safe to repeat. It says one of four
+/// things: returns `.done`, returns `.snooze(until:)`, throws any error (tried again by policy), or
+/// throws `PermanentFailure` (dead letter now).
+public protocol Job: Sendable {
+    /// What the producer sends. It decodes from positional and keyword arguments alike: the nth
+    /// positional argument is the nth property.
+    associatedtype Payload: Codable & Sendable
+
+    /// The Celery task name.
+    static var name: JobName { get }
+
+    /// Queue, retries, backoff and time limits.
+    static var policy: JobPolicy { get }
+
+    /// Does the work.
+    func run(_ payload: Payload, in context: JobContext) async throws -> Verdict
+}
+
+extension Job {
+    /// The default policy: queue `celery`, ten retries.
+    public static var policy: JobPolicy { JobPolicy() }
+}
+
+/// What a body says when it did not fail.
+public enum Verdict: Sendable, Equatable {
+    /// The work is done; `result` is what `AsyncResult.get()` returns.
+    case finished(result: JSONValue)
+
+    /// Not now: run again at the given time, without counting an attempt.
+    case snooze(until: Date)
+
+    /// Done, with nothing to return.
+    public static var done: Verdict { .finished(result: .null) }
+
+    /// Done, returning `value` to whoever waits for the result.
+    public static func done(_ value: some Encodable) throws -> Verdict {
+        .finished(result: try JSONValue(encoding: value))
+    }
+}
+
+/// An error that no retry can mend: the job goes to the dead letters at once.
+public struct PermanentFailure: Error, CustomStringConvertible {
+    /// What went wrong, for operators; must hold no secret.
+    public let reason: String
+
+    /// Makes a failure with a sentence that an operator can act on.
+    public init(_ reason: String) { self.reason = reason }
+
+    public var description: String { reason }
+}
+
+/// An error that says itself when to try again, such as one with a `Retry-After`.
+public struct RetryLater: Error, CustomStringConvertible {
+    /// The wait before the next attempt, replacing the policy's backoff.
+    public let delay: Duration
+
+    /// What went wrong, for operators; must hold no secret.
+    public let reason: String
+
+    /// Asks for the next attempt after `delay`; the attempt counts.
+    public init(after delay: Duration, _ reason: String) {
+        self.delay = delay
+        self.reason = reason
+    }
+
+    public var description: String { reason }
+}
+
+

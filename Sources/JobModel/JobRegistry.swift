@@ -1,0 +1,45 @@
+/// The jobs one worker can run, by name: built once, never changed.
+public struct JobRegistry: Sendable {
+    private let jobs: [JobName: RegisteredJob]
+
+    /// Collects jobs; two with one name are a bug and trap.
+    public init(_ jobs: [RegisteredJob]) {
+        self.jobs = Dictionary(jobs.map { ($0.name, $0) }) { first, _ in
+            preconditionFailure("two jobs are named \(first.name)")
+        }
+    }
+
+    /// The job of that name, if this worker has it.
+    public subscript(name: JobName) -> RegisteredJob? { jobs[name] }
+
+    /// Every name, sorted.
+    public var names: [JobName] { jobs.keys.sorted { $0.text < $1.text } }
+}
+
+/// A job with its payload type erased, ready to be run from a message body.
+public struct RegisteredJob: Sendable {
+    /// The Celery task name.
+    public let name: JobName
+    /// Queue, retries and limits.
+    public let policy: JobPolicy
+
+    private let body: @Sendable (MessageBody, JobContext) async throws -> Verdict
+
+    /// Erases `job`.
+    public init<Work: Job>(_ job: Work) {
+        name = Work.name
+        policy = Work.policy
+        body = { message, context in
+            let payload = try PayloadDecoder.decode(
+                Work.Payload.self, args: message.args, kwargs: message.kwargs)
+            return try await job.run(payload, in: context)
+        }
+    }
+
+    /// Decodes the payload and runs the job.
+    ///
+    /// - Throws: `PayloadError` when the arguments do not fit, else what the job throws.
+    package func run(_ message: MessageBody, in context: JobContext) async throws -> Verdict {
+        try await body(message, context)
+    }
+}

@@ -1,0 +1,23 @@
+/// The keys of log metadata; `docs/events.md` lists them.
+package enum LogKey {
+    package static let jobID = "job.id"
+    package static let jobName = "job.name"
+    package static let jobAttempt = "job.attempt"
+    package static let jobAttemptsMax = "job.attempts_max"
+    package static let queueName = "queue.name"
+    package static let workerID = "worker.id"
+    package static let outcome = "outcome"
+    package static let durationMs = "duration_ms"
+    package static let queueWaitMs = "queue_wait_ms"
+    package static let retryAt = "retry.at"
+    package static let scheduleName = "schedule.name"
+    package static let tickDueAt = "tick.due_at"
+    package static let errorCode = "error.code"
+    package static let errorType = "error.type"
+    package static let errorMessage = "error.message"
+    package static let httpHost = "http.host"
+    package static let httpStatus = "http.status"
+    package static let sqlName = "sql.name"
+    package static let count = "count"
+    package static let outageSeconds = "outage_s"
+}

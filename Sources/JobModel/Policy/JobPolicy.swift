@@ -1,0 +1,22 @@
+/// How a kind of job is queued, repeated and bounded.
+public struct JobPolicy: Sendable, Equatable {
+    /// Where Swift producers send it unless told otherwise.
+    public var queue: QueueName
+    /// How failures are repeated.
+    public var retry: RetryPolicy
+    /// How long one run may take before its task is cancelled and the attempt fails.
+    public var timeLimit: Duration
+    /// Whether the result is kept for `AsyncResult.get()`, unless the message says otherwise.
+    public var storesResult: Bool
+
+    /// A policy; every part has a default.
+    public init(
+        queue: QueueName = .celery, retry: RetryPolicy = RetryPolicy(),
+        timeLimit: Duration = .seconds(300), storesResult: Bool = true
+    ) {
+        self.queue = queue
+        self.retry = retry
+        self.timeLimit = timeLimit
+        self.storesResult = storesResult
+    }
+}
