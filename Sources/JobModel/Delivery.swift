@@ -19,13 +19,16 @@ package struct Delivery: Sendable {
     package let lease: Lease
     /// The queue it came from.
     package let queue: QueueName
+    /// Which of the queue's four lists, 0 the most urgent.
+    package let step: Int
     /// When this process received it.
     package let reservedAt: Date
 
-    package init(raw: [UInt8], lease: Lease, queue: QueueName, reservedAt: Date) {
+    package init(raw: [UInt8], lease: Lease, queue: QueueName, step: Int, reservedAt: Date) {
         self.raw = raw
         self.lease = lease
         self.queue = queue
+        self.step = step
         self.reservedAt = reservedAt
     }
 }

@@ -14,10 +14,20 @@ public struct JobContext: Sendable {
     public let maximumAttempts: Int
     /// The task that started the workflow this job belongs to.
     public let rootID: String?
-    /// Carries the job's facts; add no payloads and no secrets.
-    public let logger: Logger
     /// Wall-clock time; inject another in tests.
     public let time: any TimeSource
+
+    private let baseLogger: Logger
+
+    /// Carries the job's facts; add no payloads and no secrets. Made when asked for, because most
+    /// jobs never log.
+    public var logger: Logger {
+        var logger = baseLogger
+        logger[metadataKey: LogKey.jobID] = "\(id)"
+        logger[metadataKey: LogKey.jobName] = "\(name)"
+        logger[metadataKey: LogKey.jobAttempt] = "\(attempt)"
+        return logger
+    }
 
     /// Makes a context; the worker does this, and tests of single jobs.
     public init(
@@ -30,7 +40,7 @@ public struct JobContext: Sendable {
         self.attempt = attempt
         self.maximumAttempts = maximumAttempts
         self.rootID = rootID
-        self.logger = logger
+        self.baseLogger = logger
         self.time = time
     }
 }

@@ -1,0 +1,146 @@
+package import Foundation
+package import JobModel
+
+/// The queue contract: take messages under a lease, and settle each in one atomic step.
+///
+/// Everything is at-least-once: an operation that throws may have been done.
+package protocol Broker: Sendable {
+    /// Puts messages on their queues, or aside until their `eta`.
+    func enqueue(_ messages: [OutgoingMessage]) async throws(BrokerError)
+
+    /// Takes up to `count` messages, most urgent first, and records them as in flight.
+    func reserve(
+        upTo count: Int, for worker: WorkerID, from lists: [ListAddress]
+    ) async throws(BrokerError) -> [Delivery]
+
+    /// One waiter for each list, each for one caller at a time.
+    func waiters(for worker: WorkerID, on lists: [ListAddress]) -> [any ListWaiter]
+
+    /// Settles a batch; the answers are in the order of the questions.
+    func settle(_ batch: [Settling]) async throws(BrokerError) -> [Settlement]
+
+    /// Moves due messages to their lists; says how many, and how long until the next one is due.
+    func promoteDue(limit: Int) async throws(BrokerError) -> Promotion
+
+    /// Puts back what expired holders left: workers whose lease ran out, and Python's messages
+    /// older than the visibility timeout.
+    func reclaimExpired(limit: Int) async throws(BrokerError) -> Reclamation
+
+    /// Keeps the lease of `presence.worker` alive until the returned handle is cancelled, from a
+    /// thread that job code cannot block.
+    func keepLease(
+        of presence: WorkerPresence, every period: Duration,
+        holding tags: @escaping @Sendable () -> [String]
+    ) -> any LeaseRenewal
+}
+
+/// Waits for a message on one list.
+package protocol ListWaiter: Sendable {
+    /// Blocks until the list has a message and takes it; empty when the time is up.
+    func wait(upTo limit: Duration) async throws(BrokerError) -> [Delivery]
+
+    /// Ends a wait early, from anywhere; what it took is still returned by `wait`.
+    func interrupt() async
+
+    /// Frees the connection.
+    func close() async
+}
+
+/// A lease being renewed.
+package protocol LeaseRenewal: Sendable {
+    /// How long ago a renewal last succeeded.
+    var age: Duration { get }
+
+    /// Stops renewing; the lease then runs out by itself.
+    func cancel()
+}
+
+/// One of the four lists of a queue.
+package struct ListAddress: Hashable, Sendable {
+    package let queue: QueueName
+    /// 0…3, most urgent first.
+    package let step: Int
+
+    package init(queue: QueueName, step: Int) {
+        self.queue = queue
+        self.step = step
+    }
+}
+
+/// A delivery and what is to become of it.
+package struct Settling: Sendable {
+    package let delivery: Delivery
+    package let transition: Transition
+    /// The record to store for `AsyncResult`, if any.
+    package let result: ResultRecord?
+
+    package init(delivery: Delivery, transition: Transition, result: ResultRecord? = nil) {
+        self.delivery = delivery
+        self.transition = transition
+        self.result = result
+    }
+}
+
+/// The ways a delivery can end; each is one script.
+package enum Transition: Sendable {
+    case acknowledge
+    /// Round again with this message, now (`nil`) or at a time.
+    case retry(message: [UInt8], at: Date?)
+    case bury(in: Grave, BuriedMessage)
+    case release
+}
+
+/// Whether a settle counted.
+package enum Settlement: Sendable, Equatable {
+    case settled
+    /// The lease had run out; somebody else has the message, and nothing was changed.
+    case leaseLost
+    /// The server would not; nothing was changed, and the lease still stands.
+    case refused
+}
+
+/// What a round of promotion did.
+package struct Promotion: Sendable, Equatable {
+    package let count: Int
+    /// Until the next delayed message is due; nil when none waits.
+    package let untilNext: Duration?
+
+    package init(count: Int, untilNext: Duration?) {
+        self.count = count
+        self.untilNext = untilNext
+    }
+}
+
+/// What a round of reclaiming did.
+package struct Reclamation: Sendable, Equatable {
+    /// Messages put back.
+    package var count = 0
+    /// Workers struck off.
+    package var workers: [WorkerID] = []
+
+    package init() {}
+}
+
+/// What a worker says of itself.
+package struct WorkerPresence: Sendable, Equatable, Codable {
+    package let worker: String
+    package let host: String
+    package let processID: Int32
+    package let queues: [String]
+    package let concurrency: Int
+    package let startedAt: Date
+    package let version: String
+
+    package init(
+        worker: WorkerID, host: String, processID: Int32, queues: [QueueName], concurrency: Int,
+        startedAt: Date, version: String
+    ) {
+        self.worker = worker.text
+        self.host = host
+        self.processID = processID
+        self.queues = queues.map(\.text)
+        self.concurrency = concurrency
+        self.startedAt = startedAt
+        self.version = version
+    }
+}

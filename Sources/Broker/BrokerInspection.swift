@@ -1,0 +1,67 @@
+package import Foundation
+package import JobModel
+import Redis
+
+/// What operators look at; workers do not see it.
+package protocol BrokerInspection: Sendable {
+    /// Entries of a grave, newest first.
+    func buried(
+        in grave: Grave, offset: Int, limit: Int
+    ) async throws(BrokerError) -> BuriedPage
+
+    /// One entry, if it is there.
+    func buried(in grave: Grave, entry: String) async throws(BrokerError) -> BuriedMessage?
+
+    /// Messages waiting on each list of a queue, most urgent first.
+    func waiting(in queue: QueueName) async throws(BrokerError) -> [Int]
+
+    /// Messages in flight, of Swift and Python workers together.
+    func inFlight() async throws(BrokerError) -> Int
+
+    /// Messages that wait for their time.
+    func delayed() async throws(BrokerError) -> Int
+}
+
+/// A page of a grave.
+package struct BuriedPage: Sendable, Equatable {
+    package let items: [BuriedMessage]
+    package let total: Int
+}
+
+extension RedisBroker: BrokerInspection {
+    package func buried(
+        in grave: Grave, offset: Int, limit: Int
+    ) async throws(BrokerError) -> BuriedPage {
+        let replies = try await pipeline([
+            RedisCommand("ZCARD", keys.graveOrder(grave)),
+            RedisCommand("ZREVRANGE", keys.graveOrder(grave), offset, offset + limit - 1),
+        ])
+        let entries = (replies[1].array ?? []).compactMap(\.string)
+        guard !entries.isEmpty else {
+            return BuriedPage(items: [], total: Int(replies[0].int ?? 0))
+        }
+        let records = try await send(RedisCommand("HMGET", [keys.graveEntries(grave)] + entries))
+        let items = (records.array ?? []).compactMap { $0.bytes.flatMap(BuriedMessage.init) }
+        return BuriedPage(items: items, total: Int(replies[0].int ?? 0))
+    }
+
+    package func buried(
+        in grave: Grave, entry: String
+    ) async throws(BrokerError) -> BuriedMessage? {
+        let record = try await send(RedisCommand("HGET", keys.graveEntries(grave), entry))
+        return record.bytes.flatMap { BuriedMessage(decoding: $0) }
+    }
+
+    package func waiting(in queue: QueueName) async throws(BrokerError) -> [Int] {
+        let replies = try await pipeline(keys.lists(of: queue).map { RedisCommand("LLEN", $0) })
+        return replies.map { Int($0.int ?? 0) }
+    }
+
+    package func inFlight() async throws(BrokerError) -> Int {
+        Int(try await send(RedisCommand("HLEN", keys.unacked)).int ?? 0)
+    }
+
+    package func delayed() async throws(BrokerError) -> Int {
+        Int(try await send(RedisCommand("ZCARD", keys.delayed)).int ?? 0)
+    }
+}

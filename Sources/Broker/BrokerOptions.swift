@@ -1,0 +1,28 @@
+package import JobModel
+package import Redis
+
+/// What an operator decides about the queues.
+package struct BrokerOptions: Sendable {
+    /// kombu's `global_keyprefix`.
+    package var keyPrefix = ""
+    /// How long a worker's lease lasts after its last renewal.
+    package var lease = Duration.seconds(10)
+    /// After how long a message that a Python worker holds counts as abandoned; Celery's own
+    /// setting of the same name.
+    package var visibilityTimeout = Duration.seconds(3600)
+    /// How long results are kept; zero keeps them for ever.
+    package var resultExpires = Duration.seconds(86400)
+    /// The most entries kept in the dead letters, and in quarantine; the oldest go first, counted.
+    package var maximumDead = 100_000
+    package var maximumQuarantined = 100_000
+    /// The most bytes of messages one reserve takes, the last chunk excepted.
+    package var reserveBytes = 8 * 1024 * 1024
+    /// The largest message that is sent.
+    package var maximumMessageBytes = 16 * 1024 * 1024
+    /// Named in messages as their origin.
+    package var origin = "backhaul"
+    /// Times and limits of each connection.
+    package var redis = RedisOptions()
+
+    package init(keyPrefix: String = "") { self.keyPrefix = keyPrefix }
+}

@@ -1,0 +1,21 @@
+import Redis
+
+/// The scripts, one for each transition; their contracts are in `Scripts/*.lua`.
+struct BrokerScripts: Sendable {
+    let reserve = RedisScript(name: "reserve", source: PackageResources.reserve_lua)
+    let schedule = RedisScript(name: "schedule", source: PackageResources.schedule_lua)
+    let promote = RedisScript(name: "promote", source: PackageResources.promote_lua)
+    let renew = RedisScript(name: "renew", source: PackageResources.renew_lua)
+    let reclaim = RedisScript(name: "reclaim", source: PackageResources.reclaim_lua)
+    let forget = RedisScript(name: "forget", source: PackageResources.forget_lua)
+    let tick = RedisScript(name: "tick", source: PackageResources.tick_lua)
+    let release = RedisScript(name: "release", source: PackageResources.release_lua)
+    let acknowledge = storing("acknowledge", PackageResources.acknowledge_lua)
+    let retry = storing("retry", PackageResources.retry_lua)
+    let bury = storing("bury", PackageResources.bury_lua)
+
+    /// A script that stores results: the shared part stands in front of its own.
+    private static func storing(_ name: String, _ source: [UInt8]) -> RedisScript {
+        RedisScript(name: name, source: PackageResources.result_lua + source)
+    }
+}

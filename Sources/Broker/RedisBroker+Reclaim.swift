@@ -1,0 +1,123 @@
+package import JobModel
+import Redis
+
+extension RedisBroker {
+    /// How many expired workers one round looks after.
+    private static let workersEachRound = 16
+
+    package func reclaimExpired(limit: Int) async throws(BrokerError) -> Reclamation {
+        var total = Reclamation()
+        for worker in try await expiredWorkers() {
+            total.count += try await reclaim(from: worker, limit: limit)
+            if try await forget(worker) { total.workers.append(worker) }
+        }
+        total.count += try await reclaimAbandoned(limit: limit)
+        return total
+    }
+
+    private func expiredWorkers() async throws(BrokerError) -> [WorkerID] {
+        let clock = try await send(RedisCommand("TIME"))
+        guard let parts = clock.array, parts.count == 2, let seconds = parts[0].int else {
+            throw BrokerError.unexpected("TIME")
+        }
+        let reply = try await send(
+            RedisCommand(
+                "ZRANGEBYSCORE", keys.workers, "-inf", seconds * 1000, "LIMIT", 0,
+                Self.workersEachRound))
+        return (reply.array ?? []).compactMap { $0.string.map { WorkerID(text: $0) } }
+    }
+
+    /// Puts back what a dead worker held, found by the owner's name in the tags.
+    private func reclaim(from worker: WorkerID, limit: Int) async throws(BrokerError) -> Int {
+        var cursor = "0"
+        var count = 0
+        repeat {
+            let page = try await send(
+                RedisCommand(
+                    "ZSCAN", keys.unackedIndex, cursor, "MATCH", "\(worker.text)-*", "COUNT", 1000))
+            guard let parts = page.array, parts.count == 2, let next = parts[0].string,
+                let members = parts[1].array
+            else { throw BrokerError.unexpected("ZSCAN") }
+            cursor = next
+            let tags = stride(from: 0, to: members.count, by: 2).compactMap { members[$0].string }
+            for start in stride(from: 0, to: tags.count, by: limit) {
+                let some = Array(tags[start..<min(start + limit, tags.count)])
+                count += try await putBack(some, heldBy: worker)
+            }
+        } while cursor != "0"
+        return count
+    }
+
+    /// Puts back what nobody renewed within the visibility timeout: a dead Python worker's.
+    private func reclaimAbandoned(limit: Int) async throws(BrokerError) -> Int {
+        let clock = try await send(RedisCommand("TIME"))
+        guard let seconds = clock.array?.first?.int else { throw BrokerError.unexpected("TIME") }
+        let oldest = Double(seconds) - options.visibilityTimeout.inSeconds
+        let reply = try await send(
+            RedisCommand("ZRANGEBYSCORE", keys.unackedIndex, "-inf", oldest, "LIMIT", 0, limit))
+        let tags = (reply.array ?? []).compactMap(\.string)
+        return tags.isEmpty ? 0 : try await putBack(tags, heldBy: nil)
+    }
+
+    private func putBack(
+        _ tags: [String], heldBy worker: WorkerID?
+    ) async throws(BrokerError) -> Int {
+        let records = try await send(RedisCommand("HMGET", [keys.unacked] + tags))
+        var call = RedisScriptCall(
+            scripts.reclaim, keys: [keys.unacked, keys.unackedIndex, keys.workers])
+        call.append(worker?.text ?? "")
+        call.append(Int(options.visibilityTimeout.inSeconds))
+        var orphans: [String] = []
+        for (tag, record) in zip(tags, records.array ?? []).reversed() {
+            guard let bytes = record.bytes, let parts = InFlightRecord.parts(of: bytes) else {
+                orphans.append(tag)
+                continue
+            }
+            let message = RestoredMessage(parts.message)
+            call.append(tag)
+            call.append(keys.list(of: parts.queue, step: message.step))
+            call.append(message.bytes)
+        }
+        if !orphans.isEmpty { try await strikeOff(orphans) }
+        let reply = try await run(call)
+        guard let count = reply.int else { throw BrokerError.unexpected("reclaim") }
+        return max(0, Int(count))
+    }
+
+    /// Index entries without a record: settled between two commands of somebody else, or left by a
+    /// crash of the server; there is no message to lose.
+    private func strikeOff(_ tags: [String]) async throws(BrokerError) {
+        let still = try await send(RedisCommand("HMGET", [keys.unacked] + tags))
+        let gone = zip(tags, still.array ?? []).filter { $0.1.isNull }.map(\.0)
+        if !gone.isEmpty {
+            _ = try await send(RedisCommand("ZREM", [keys.unackedIndex] + gone))
+        }
+    }
+
+    /// Strikes a dead worker off, with what its inboxes may still hold.
+    private func forget(_ worker: WorkerID) async throws(BrokerError) -> Bool {
+        let record = try await send(RedisCommand("HGET", keys.presence, worker.text))
+        let presence = record.bytes.flatMap { WorkerPresence(decoding: $0) }
+        let lists = (presence?.queues ?? []).compactMap { try? QueueName($0) }
+            .flatMap { keys.lists(of: $0) }
+        var call = RedisScriptCall(
+            scripts.forget,
+            keys: [keys.workers, keys.presence]
+                + lists.flatMap { [keys.inbox(of: worker, for: $0), $0] })
+        call.append(worker.text)
+        let reply = try await run(call)
+        return (reply.int ?? -1) >= 0
+    }
+}
+
+/// A message as it goes back on a list: marked as delivered before, if it can be read at all.
+struct RestoredMessage {
+    let bytes: [UInt8]
+    let step: Int
+
+    init(_ raw: [UInt8]) {
+        let message = try? JobMessage(decoding: raw, limits: WireLimits())
+        step = message?.priority.step ?? 0
+        bytes = (try? message?.redelivered()) ?? raw
+    }
+}

@@ -1,0 +1,185 @@
+package import Foundation
+package import JobModel
+package import Logging
+import Redis
+
+/// The queues of Celery on Redis, with leases.
+///
+/// Safe to share between tasks. Commands go over one connection, pipelined; each waiter has a
+/// connection of its own, because a blocked connection can do nothing else.
+package final class RedisBroker: Broker {
+    let address: RedisAddress
+    let connection: RedisConnection
+    let keys: RedisKeys
+    let options: BrokerOptions
+    let scripts: BrokerScripts
+    let logger: Logger
+    let sequence = TagSequence()
+    let time: any TimeSource
+
+    /// Connects when first used.
+    ///
+    /// - Throws: `BrokerError` with code `refused` when the URL cannot be used.
+    package init(
+        url: String, options: BrokerOptions, time: any TimeSource = SystemTime(), logger: Logger
+    ) throws(BrokerError) {
+        do throws(RedisError) {
+            address = try RedisAddress(url: url)
+        } catch {
+            throw BrokerError(code: .refused, message: error.message)
+        }
+        self.options = options
+        self.time = time
+        self.logger = logger
+        keys = RedisKeys(prefix: options.keyPrefix)
+        scripts = BrokerScripts()
+        var connecting = options.redis
+        connecting.clientName = "backhaul"
+        connection = RedisConnection(address: address, options: connecting, logger: logger)
+    }
+
+    /// Closes the connection; what is in flight fails with `unavailable`.
+    package func close() async { await connection.close() }
+
+    // MARK: Enqueue
+
+    package func enqueue(_ messages: [OutgoingMessage]) async throws(BrokerError) {
+        let now = time.now
+        var lists: [(key: String, payloads: [[UInt8]])] = []
+        var delayed = RedisScriptCall(
+            scripts.schedule, keys: [keys.delayed, keys.delayedMessages])
+        var delayedCount = 0
+        for message in messages {
+            let payload = message.encoded(
+                origin: options.origin, deliveryTag: UUID().uuidString.lowercased())
+            guard payload.count <= options.maximumMessageBytes else {
+                throw BrokerError(
+                    code: .limit,
+                    message: """
+                        job \(message.id) is \(payload.count) bytes; \
+                        at most \(options.maximumMessageBytes) are sent
+                        """)
+            }
+            let list = keys.list(of: message.queue, step: message.priority.step)
+            if let eta = message.eta, eta > now {
+                delayedCount += 1
+                delayed.append("\(message.id.text)/\(UUID().uuidString)")
+                delayed.append(eta.milliseconds)
+                delayed.append(list)
+                delayed.append(payload)
+            } else if let index = lists.firstIndex(where: { $0.key == list }) {
+                lists[index].payloads.append(payload)
+            } else {
+                lists.append((list, [payload]))
+            }
+        }
+        let pushes = lists.map { list in
+            var push = RedisCommand("LPUSH", reserving: list.payloads.reduce(64) { $0 + $1.count + 16 })
+            push.append(list.key)
+            push.append(contentsOf: list.payloads)
+            return push
+        }
+        for reply in try await pipeline(pushes) {
+            if case .error(let error) = reply { throw BrokerError(error) }
+        }
+        if delayedCount > 0 { _ = try await run(delayed) }
+    }
+
+    /// Declares queues as kombu does, so that producers with exchanges of their own find them.
+    package func declare(_ queues: [QueueName]) async throws(BrokerError) {
+        let separator = RedisKeys.prioritySeparator
+        let commands = queues.flatMap { queue in
+            let member = "\(queue.text)\(separator)\(separator)\(queue.text)"
+            return [keys.binding(of: queue.text), keys.permanentBinding(of: queue.text)].map {
+                RedisCommand("SADD", $0, member)
+            }
+        }
+        _ = try await pipeline(commands)
+    }
+
+    // MARK: Settle
+
+    package func settle(_ batch: [Settling]) async throws(BrokerError) -> [Settlement] {
+        let calls = SettleCalls(batch, broker: self)
+        return try calls.settlements(from: try await pipeline(calls.calls))
+    }
+
+    // MARK: Delayed
+
+    package func promoteDue(limit: Int) async throws(BrokerError) -> Promotion {
+        var call = RedisScriptCall(scripts.promote, keys: [keys.delayed, keys.delayedMessages])
+        call.append(limit)
+        let reply = try await run(call)
+        guard let answer = reply.array, answer.count == 2, let count = answer[0].int,
+            let wait = answer[1].int
+        else { throw BrokerError.unexpected("promote") }
+        return Promotion(count: Int(count), untilNext: wait < 0 ? nil : .milliseconds(wait))
+    }
+
+    // MARK: Lease
+
+    package func keepLease(
+        of presence: WorkerPresence, every period: Duration,
+        holding tags: @escaping @Sendable () -> [String]
+    ) -> any LeaseRenewal {
+        RedisLeaseRenewal(
+            broker: self, presence: presence, every: period, holding: tags)
+    }
+
+    // MARK: Calls
+
+    func run(_ call: RedisScriptCall) async throws(BrokerError) -> RedisValue {
+        do throws(RedisError) {
+            return try await connection.run(call)
+        } catch { throw BrokerError(error) }
+    }
+
+    /// Calls scripts in one write; those the server did not know are called again with their text.
+    func pipeline(_ calls: [RedisScriptCall]) async throws(BrokerError) -> [RedisValue] {
+        var replies = try await pipeline(calls.map(\.evalsha))
+        for (index, reply) in replies.enumerated() where reply.serverError?.code == "NOSCRIPT" {
+            replies[index] = try await pipeline([calls[index].eval])[0]
+        }
+        return replies
+    }
+
+    func pipeline(_ commands: [RedisCommand]) async throws(BrokerError) -> [RedisValue] {
+        do throws(RedisError) {
+            return try await connection.pipeline(commands)
+        } catch { throw BrokerError(error) }
+    }
+
+    func send(_ command: RedisCommand) async throws(BrokerError) -> RedisValue {
+        do throws(RedisError) {
+            return try await connection.send(command)
+        } catch { throw BrokerError(error) }
+    }
+}
+
+extension BrokerError {
+    init(_ error: RedisError) {
+        let code: Code =
+            switch error.code {
+            case .timeout: .timeout
+            case .server, .authentication: .server
+            case .address: .refused
+            case .overloaded: .limit
+            default: .unavailable
+            }
+        self.init(code: code, message: error.message)
+    }
+
+    init(_ error: RedisServerError) {
+        self.init(code: .server, message: "Redis refused: \(error)")
+    }
+
+    /// A reply of a shape that our own script never gives.
+    static func unexpected(_ script: String) -> BrokerError {
+        BrokerError(code: .server, message: "the script `\(script)` gave an answer of another shape")
+    }
+}
+
+extension Date {
+    /// Whole milliseconds since 1970, rounded up, so that a due time is never early.
+    var milliseconds: Int64 { Int64((timeIntervalSince1970 * 1000).rounded(.up)) }
+}

@@ -1,0 +1,79 @@
+package import JobModel
+
+/// Every key the system reads or writes, and nowhere else; `docs/redis-keys.md` describes them.
+///
+/// Those without `backhaul:` belong to Celery's wire protocol and are shared with Python workers.
+package struct RedisKeys: Sendable, Equatable {
+    /// kombu's `global_keyprefix`: put before every key, unchanged.
+    package let prefix: String
+
+    /// Keys under `prefix`, which is empty in most deployments.
+    package init(prefix: String = "") { self.prefix = prefix }
+
+    /// kombu's mark between a queue's name and its priority step.
+    package static let prioritySeparator = "\u{06}\u{16}"
+
+    // MARK: Shared with Celery
+
+    /// Hash: tag → `[message, exchange, routing key]`.
+    package var unacked: String { prefix + "unacked" }
+    /// Sorted set: tag → unix seconds when it was reserved or last renewed.
+    package var unackedIndex: String { prefix + "unacked_index" }
+
+    /// The list of `queue` for priority step number `step`.
+    package func list(of queue: QueueName, step: Int) -> String {
+        step == 0
+            ? prefix + queue.text
+            : "\(prefix)\(queue.text)\(Self.prioritySeparator)\(Priority.steps[step])"
+    }
+
+    /// The four lists of `queue`, most urgent first.
+    package func lists(of queue: QueueName) -> [String] {
+        Priority.steps.indices.map { list(of: queue, step: $0) }
+    }
+
+    /// String: the result record that `AsyncResult` reads; also the channel it is published on.
+    package func result(of id: JobID) -> String { "celery-task-meta-\(id.text)" }
+
+    /// Set: which queues an exchange feeds.
+    package func binding(of exchange: String) -> String { prefix + "_kombu.binding.\(exchange)" }
+    /// Set: the same, for queues that never expire.
+    package func permanentBinding(of exchange: String) -> String {
+        prefix + "_kombu.binding_permanent.\(exchange)"
+    }
+
+    // MARK: Ours
+
+    /// Sorted set: member → due time in ms.
+    package var delayed: String { prefix + "backhaul:delayed" }
+    /// Hash: member → list, newline, message.
+    package var delayedMessages: String { prefix + "backhaul:delayed:messages" }
+    /// Sorted set: worker → end of its lease in ms.
+    package var workers: String { prefix + "backhaul:workers" }
+    /// Hash: worker → what it says of itself (JSON).
+    package var presence: String { prefix + "backhaul:presence" }
+    /// Hash: schedule entry → due time in ms of its newest tick.
+    package var ticks: String { prefix + "backhaul:ticks" }
+    /// Hash: counter → value.
+    package var counters: String { prefix + "backhaul:counters" }
+
+    /// List: a message on its way from `list` to `worker`, for less than one command.
+    package func inbox(of worker: WorkerID, for list: String) -> String {
+        "\(prefix)backhaul:inbox:\(worker.text):\(list.dropFirst(prefix.count))"
+    }
+
+    /// Sorted set: entry → time in ms it was buried.
+    package func graveOrder(_ grave: Grave) -> String { prefix + "backhaul:\(grave.rawValue)" }
+    /// Hash: entry → record (JSON).
+    package func graveEntries(_ grave: Grave) -> String {
+        prefix + "backhaul:\(grave.rawValue):entries"
+    }
+}
+
+/// Where messages are kept that will not run again by themselves.
+package enum Grave: String, Sendable, CaseIterable {
+    /// Ran and failed for good.
+    case dead
+    /// Cannot be run as it is.
+    case quarantine
+}

@@ -1,0 +1,56 @@
+import Foundation
+import JobModel
+import Mailbox
+import Redis
+
+/// Renews a worker's lease from the connection's own thread, which job code cannot block.
+final class RedisLeaseRenewal: LeaseRenewal {
+    private let renewed = Locked(ContinuousClock.now)
+    private let repetition: RedisRepetition
+
+    init(
+        broker: RedisBroker, presence: WorkerPresence, every period: Duration,
+        holding tags: @escaping @Sendable () -> [String]
+    ) {
+        let keys = [broker.keys.workers, broker.keys.presence, broker.keys.unackedIndex]
+        let lease = Int(broker.options.lease.inMilliseconds)
+        let record = presence.encoded()
+        let script = broker.scripts.renew
+        let renewed = renewed
+        repetition = broker.connection.repeatedly(every: period) {
+            var call = RedisScriptCall(script, keys: keys)
+            call.append(presence.worker)
+            call.append(lease)
+            call.append(record)
+            call.append(contentsOf: tags())
+            return call.eval  // by text: nobody is there to answer NOSCRIPT
+        } onReply: { reply in
+            guard case .success = reply else { return }
+            renewed.withLock { $0 = ContinuousClock.now }
+        }
+    }
+
+    var age: Duration { ContinuousClock.now - renewed.withLock { $0 } }
+
+    func cancel() { repetition.cancel() }
+}
+
+extension WorkerPresence {
+    /// The record kept in Redis.
+    func encoded() -> [UInt8] {
+        let encoder = JSONEncoder()
+        encoder.dateEncodingStrategy = .iso8601
+        encoder.outputFormatting = .sortedKeys
+        do { return Array(try encoder.encode(self)) } catch {
+            preconditionFailure("a presence holds only plain values")
+        }
+    }
+
+    /// Reads a record; nil when somebody else wrote it.
+    init?(decoding bytes: [UInt8]) {
+        let decoder = JSONDecoder()
+        decoder.dateDecodingStrategy = .iso8601
+        guard let value = try? decoder.decode(Self.self, from: Data(bytes)) else { return nil }
+        self = value
+    }
+}

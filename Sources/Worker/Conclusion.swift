@@ -1,0 +1,31 @@
+import Broker
+import JobModel
+
+/// A delivery, what could be read of it, and what its run came to.
+struct Conclusion: Sendable {
+    let delivery: Delivery
+    /// nil when the envelope could not be read.
+    let message: JobMessage?
+    /// What is known of an unreadable message.
+    let salvaged: MessageError?
+    let outcome: Outcome
+    /// Whether somebody may wait for the result.
+    let storesResult: Bool
+    /// How long the body ran.
+    let elapsed: Duration
+
+    init(
+        delivery: Delivery, message: JobMessage?, salvaged: MessageError? = nil,
+        outcome: Outcome, storesResult: Bool = true, elapsed: Duration = .zero
+    ) {
+        self.delivery = delivery
+        self.message = message
+        self.salvaged = salvaged
+        self.outcome = outcome
+        self.storesResult = storesResult
+        self.elapsed = elapsed
+    }
+
+    var id: JobID? { message?.id ?? salvaged?.id.map { JobID($0) } }
+    var name: JobName? { message?.name ?? salvaged?.name.map { JobName($0) } }
+}

@@ -1,0 +1,158 @@
+import Broker
+import JobModel
+import Mailbox
+
+/// Hands deliveries to the processors, reserving in batches for all of them at once.
+///
+/// It reserves when processors are idle, and one batch ahead at most while jobs are short, so that
+/// nothing is leased that nobody works on. When every list is empty it waits on all of them instead
+/// of asking again.
+final class Fetcher: Sendable {
+    private struct State {
+        var ready: [Delivery] = []  // the next one last
+        var idle: [CheckedContinuation<Delivery?, Never>] = []
+        var isDraining = false
+    }
+
+    private let state = Locked(State())
+    private let broker: any Broker
+    private let worker: WorkerID
+    private let options: WorkerOptions
+    private let held: HeldLeases
+    private let pace: Pace
+    private let outage: Outage
+    private let giveBack: @Sendable ([Delivery]) async -> Void
+    /// Raised when a processor wants work.
+    private let demand = Signal()
+    /// Raised when a waiter brought something.
+    private let arrival = Signal()
+    /// Open while every list was found empty.
+    private let idleness = Gate()
+
+    init(
+        broker: any Broker, worker: WorkerID, options: WorkerOptions, held: HeldLeases,
+        pace: Pace, outage: Outage, giveBack: @escaping @Sendable ([Delivery]) async -> Void
+    ) {
+        self.broker = broker
+        self.worker = worker
+        self.options = options
+        self.held = held
+        self.pace = pace
+        self.outage = outage
+        self.giveBack = giveBack
+    }
+
+    /// The next delivery; nil once draining has begun.
+    func next() async -> Delivery? {
+        await withCheckedContinuation { continuation in
+            let (answer, runsLow): (Delivery??, Bool) = state.withLock { state in
+                if state.isDraining { return (.some(nil), false) }
+                if let delivery = state.ready.popLast() {
+                    return (.some(delivery), state.ready.count == options.batchSize / 2)
+                }
+                state.idle.append(continuation)
+                return (nil, true)
+            }
+            if let answer { continuation.resume(returning: answer) }
+            if runsLow { demand.raise() }
+        }
+    }
+
+    /// Fetches until draining begins; returns when nothing more can arrive.
+    func run() async {
+        let order = QueueOrder(options.queues)
+        let waiters = broker.waiters(for: worker, on: order.lists(turn: 0))
+        await withTaskGroup(of: Void.self) { group in
+            for waiter in waiters { group.addTask { await self.waitOnList(waiter) } }
+            await reserveWhileWanted(order)
+            for waiter in waiters { await waiter.interrupt() }
+        }
+        for waiter in waiters { await waiter.close() }
+    }
+
+    /// Begins draining: every processor ends after its present job, and what was reserved and not
+    /// begun is given back.
+    func drain() async {
+        let (idle, ready) = state.withLock { state in
+            state.isDraining = true
+            defer {
+                state.idle = []
+                state.ready = []
+            }
+            return (state.idle, state.ready)
+        }
+        for continuation in idle { continuation.resume(returning: nil) }
+        demand.raise()
+        arrival.raise()
+        idleness.open()
+        if !ready.isEmpty { await giveBack(ready.reversed()) }
+    }
+
+    private func reserveWhileWanted(_ order: QueueOrder) async {
+        var turn = 0
+        while !isDraining {
+            let count = wanted
+            guard count > 0 else {
+                await demand.wait()
+                continue
+            }
+            do throws(BrokerError) {
+                let deliveries = try await broker.reserve(
+                    upTo: count, for: worker, from: order.lists(turn: turn))
+                outage.ended()
+                turn &+= 1
+                await accept(deliveries)
+                guard deliveries.isEmpty, !isDraining else { continue }
+                idleness.open()
+                await arrival.wait()
+            } catch {
+                try? await Task.sleep(for: outage.began(error))
+            }
+        }
+    }
+
+    private func waitOnList(_ waiter: any ListWaiter) async {
+        while true {
+            await idleness.pass()
+            if isDraining { return }
+            do throws(BrokerError) {
+                let deliveries = try await waiter.wait(upTo: options.waitLimit)
+                if deliveries.isEmpty { continue }
+                idleness.close()
+                await accept(deliveries)
+            } catch {
+                idleness.close()
+                try? await Task.sleep(for: outage.began(error))
+            }
+            arrival.raise()
+        }
+    }
+
+    /// Hands deliveries to idle processors, the rest to the store; all back once draining began.
+    private func accept(_ deliveries: [Delivery]) async {
+        guard !deliveries.isEmpty else { return }
+        held.add(deliveries)
+        let (matched, late) = state.withLock { state in
+            if state.isDraining { return ([(CheckedContinuation<Delivery?, Never>, Delivery)](), deliveries) }
+            let count = min(state.idle.count, deliveries.count)
+            let matched = zip(state.idle.suffix(count), deliveries.prefix(count)).map { ($0, $1) }
+            state.idle.removeLast(count)
+            state.ready.insert(contentsOf: deliveries.dropFirst(count).reversed(), at: 0)
+            return (matched, [])
+        }
+        for (continuation, delivery) in matched { continuation.resume(returning: delivery) }
+        if !late.isEmpty { await giveBack(late) }
+    }
+
+    private var wanted: Int {
+        let isBrisk = pace.isBrisk
+        return state.withLock { state in
+            if state.isDraining { return 0 }
+            let ahead = isBrisk ? options.batchSize : 0
+            if state.idle.isEmpty, state.ready.count > ahead / 2 { return 0 }
+            return min(options.batchSize, state.idle.count + ahead - state.ready.count)
+        }
+    }
+
+    private var isDraining: Bool { state.withLock { $0.isDraining } }
+}

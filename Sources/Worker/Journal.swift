@@ -1,0 +1,89 @@
+import Broker
+import Foundation
+import JobModel
+import Logging
+import Mailbox
+
+/// One log line for each job outcome, and counts of them.
+final class Journal: Sendable {
+    private let counts = Locked([String: Int]())
+    private let logger: Logger
+    private let time: any TimeSource
+
+    init(logger: Logger, time: any TimeSource) {
+        self.logger = logger
+        self.time = time
+    }
+
+    /// Jobs by outcome since the start.
+    var totals: [String: Int] { counts.withLock { $0 } }
+
+    /// Notes what became of a delivery.
+    func record(_ conclusion: Conclusion, _ answer: Settlement) {
+        let word = answer == .leaseLost ? "lease_lost" : conclusion.outcome.word
+        counts.withLock { $0[word, default: 0] += 1 }
+        let (level, sentence) = announcement(conclusion.outcome, answer)
+        guard logger.logLevel <= level else { return }
+        logger.log(level: level, sentence, metadata: metadata(of: conclusion, word))
+    }
+
+    private func announcement(
+        _ outcome: Outcome, _ answer: Settlement
+    ) -> (Logger.Level, Logger.Message) {
+        if answer == .leaseLost { return (.warning, "the lease was lost; another worker has the job") }
+        return switch outcome {
+        case .succeeded: (.info, "job succeeded")
+        case .retry: (.notice, "job failed and will be tried again")
+        case .snooze: (.info, "job put off")
+        case .deadLetter: (.error, "job failed for good; it is in the dead letters")
+        case .quarantined: (.error, "message cannot be run; it is in quarantine")
+        case .expired: (.notice, "job expired before it could run")
+        case .released: (.info, "job given back")
+        }
+    }
+
+    private func metadata(of conclusion: Conclusion, _ word: String) -> Logger.Metadata {
+        var metadata: Logger.Metadata = [
+            LogKey.outcome: "\(word)", LogKey.queueName: "\(conclusion.delivery.queue)",
+        ]
+        if let id = conclusion.id { metadata[LogKey.jobID] = "\(id)" }
+        if let name = conclusion.name { metadata[LogKey.jobName] = "\(name)" }
+        if let message = conclusion.message {
+            metadata[LogKey.jobAttempt] = "\(message.retries + 1)"
+        }
+        if conclusion.elapsed > .zero {
+            metadata[LogKey.durationMs] = "\(conclusion.elapsed.inMilliseconds)"
+        }
+        switch conclusion.outcome {
+        case .retry(let date, let report):
+            metadata[LogKey.retryAt] = "\(date.formatted(.iso8601))"
+            metadata.add(report)
+        case .deadLetter(let report), .quarantined(let report): metadata.add(report)
+        case .succeeded, .snooze, .expired, .released: break
+        }
+        return metadata
+    }
+}
+
+extension Logger.Metadata {
+    fileprivate mutating func add(_ report: FailureReport) {
+        self[LogKey.errorCode] = "\(report.code)"
+        self[LogKey.errorType] = "\(report.type)"
+        self[LogKey.errorMessage] = "\(report.message)"
+    }
+}
+
+extension Outcome {
+    /// The outcome in one word, for logs and counts.
+    fileprivate var word: String {
+        switch self {
+        case .succeeded: "succeeded"
+        case .retry: "retry"
+        case .snooze: "snoozed"
+        case .deadLetter: "dead"
+        case .quarantined: "quarantined"
+        case .expired: "expired"
+        case .released: "released"
+        }
+    }
+}

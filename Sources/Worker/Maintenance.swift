@@ -1,0 +1,76 @@
+import Broker
+import JobModel
+import Logging
+
+/// Moves delayed messages to their queues when their time has come.
+struct DuePromoter: Sendable {
+    let broker: any Broker
+    let options: WorkerOptions
+
+    /// One round; returns how long to sleep before the next.
+    func runOnce() async throws(BrokerError) -> Duration {
+        let promotion = try await broker.promoteDue(limit: options.maintenanceBatch)
+        if promotion.count == options.maintenanceBatch { return .zero }
+        return min(promotion.untilNext ?? options.maintenanceInterval, options.maintenanceInterval)
+    }
+}
+
+/// Puts back what dead workers held.
+struct LeaseReaper: Sendable {
+    let broker: any Broker
+    let options: WorkerOptions
+    let logger: Logger
+
+    /// One round; returns how long to sleep before the next.
+    func runOnce() async throws(BrokerError) -> Duration {
+        let reclaimed = try await broker.reclaimExpired(limit: options.maintenanceBatch)
+        if reclaimed.count > 0 || !reclaimed.workers.isEmpty {
+            logger.warning(
+                "put back jobs whose worker is gone",
+                metadata: [
+                    LogKey.count: "\(reclaimed.count)",
+                    LogKey.workerID: "\(reclaimed.workers.map(\.text).joined(separator: ","))",
+                ])
+        }
+        return reclaimed.count >= options.maintenanceBatch ? .zero : options.maintenanceInterval
+    }
+}
+
+/// Repeats a round of maintenance until its task is cancelled.
+package struct MaintenanceLoop: Sendable {
+    private let round: @Sendable () async throws(BrokerError) -> Duration
+    private let outage: Outage
+
+    init(
+        outage: Outage, _ round: @escaping @Sendable () async throws(BrokerError) -> Duration
+    ) {
+        self.round = round
+        self.outage = outage
+    }
+
+    /// Promotion and reclaiming side by side, as workers and schedulers run them.
+    package static func all(
+        broker: any Broker, options: WorkerOptions, logger: Logger
+    ) -> [MaintenanceLoop] {
+        let promoter = DuePromoter(broker: broker, options: options)
+        let reaper = LeaseReaper(broker: broker, options: options, logger: logger)
+        return [
+            MaintenanceLoop(outage: Outage(logger: logger), promoter.runOnce),
+            MaintenanceLoop(outage: Outage(logger: logger), reaper.runOnce),
+        ]
+    }
+
+    /// Runs round after round.
+    package func run() async {
+        while !Task.isCancelled {
+            let pause: Duration
+            do throws(BrokerError) {
+                pause = try await round()
+                outage.ended()
+            } catch {
+                pause = outage.began(error)
+            }
+            if pause > .zero { try? await Task.sleep(for: pause) }
+        }
+    }
+}

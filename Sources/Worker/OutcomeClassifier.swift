@@ -1,0 +1,76 @@
+import Foundation
+import JobModel
+
+/// The one place that decides what an error, a verdict or a bad message comes to.
+struct OutcomeClassifier: Sendable {
+    let time: any TimeSource
+
+    /// What the author said.
+    func outcome(of verdict: Verdict) -> Outcome {
+        switch verdict {
+        case .finished(let result): .succeeded(result: result)
+        case .snooze(let date): .snooze(until: date)
+        }
+    }
+
+    /// What a thrown error means after `retries` earlier ones.
+    func outcome(of error: any Error, retries: Int, policy: RetryPolicy) -> Outcome {
+        let report = report(of: error)
+        switch error {
+        case is PayloadError: return .quarantined(report)
+        case is PermanentFailure: return .deadLetter(report)
+        default: break
+        }
+        guard retries < policy.maximumRetries else { return .deadLetter(report) }
+        var random = SystemRandomNumberGenerator()
+        let wait =
+            (error as? RetryLater)?.delay
+            ?? policy.backoff.delay(beforeRetry: retries, using: &random)
+        return .retry(at: time.now.addingTimeInterval(wait.inSeconds), because: report)
+    }
+
+    /// A message that cannot be read is never run and never dropped.
+    func outcome(ofUnreadable error: MessageError) -> Outcome {
+        .quarantined(
+            FailureReport(
+                code: error.code, type: "MessageError", message: error.message,
+                pythonType: .valueError))
+    }
+
+    /// A name that no job here answers to.
+    func outcome(ofUnknown name: JobName) -> Outcome {
+        .quarantined(
+            FailureReport(
+                code: "job.unknown", type: "UnknownJob",
+                message: "no job is named \(name.text.prefix(200))", pythonType: .notRegistered))
+    }
+
+    /// A message whose workflow this worker cannot carry on: running it would forget the rest.
+    func outcome(ofUnsupportedCanvas part: String) -> Outcome {
+        .quarantined(
+            FailureReport(
+                code: "canvas.unsupported", type: "UnsupportedCanvas",
+                message: "the message carries `\(part)`, which this worker cannot carry on yet"))
+    }
+
+    private func report(of error: any Error) -> FailureReport {
+        switch error {
+        case let error as PayloadError:
+            FailureReport(
+                code: "payload.\(error.code)", type: "PayloadError", message: error.message,
+                pythonType: .typeError)
+        case let error as PermanentFailure:
+            FailureReport(code: "permanent", type: "PermanentFailure", message: error.reason)
+        case let error as RetryLater:
+            FailureReport(code: "retry_later", type: "RetryLater", message: error.reason)
+        case let error as TimeLimit.Exceeded:
+            FailureReport(
+                code: "timeout", type: "TimeLimitExceeded", message: error.description,
+                pythonType: .softTimeLimit)
+        default:
+            FailureReport(
+                code: "error", type: String(describing: type(of: error)),
+                message: String(describing: error))
+        }
+    }
+}

@@ -1,0 +1,13 @@
+/// One lane of work: as long as there is a delivery, run it and settle it.
+struct Processor: Sendable {
+    let fetcher: Fetcher
+    let runner: JobRunner
+    let settler: Settler
+
+    func run() async {
+        while let delivery = await fetcher.next() {
+            let conclusion = await runner.run(delivery)
+            await settler.settle(conclusion)
+        }
+    }
+}

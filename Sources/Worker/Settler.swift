@@ -1,0 +1,101 @@
+import Broker
+import JobModel
+import Logging
+import Mailbox
+
+/// Gathers conclusions and settles them in batches, one round trip each.
+///
+/// A batch that Redis refuses or never answers is tried again until it is answered: a lease that ran
+/// out meanwhile is an answer too. Processors wait only when `maximumUnsettled` are pending.
+final class Settler: Sendable {
+    private struct State {
+        var pending: [Conclusion] = []
+        var crowded: [CheckedContinuation<Void, Never>] = []
+        var isClosed = false
+    }
+
+    private let state = Locked(State())
+    private let arrival = Signal()
+    private let broker: any Broker
+    private let plan: SettlementPlan
+    private let options: WorkerOptions
+    private let held: HeldLeases
+    private let pace: Pace
+    private let outage: Outage
+    private let journal: Journal
+
+    init(
+        broker: any Broker, plan: SettlementPlan, options: WorkerOptions, held: HeldLeases,
+        pace: Pace, outage: Outage, journal: Journal
+    ) {
+        self.broker = broker
+        self.plan = plan
+        self.options = options
+        self.held = held
+        self.pace = pace
+        self.outage = outage
+        self.journal = journal
+    }
+
+    /// Leaves `conclusion` to be settled; returns once there is room for it.
+    func settle(_ conclusion: Conclusion) async {
+        if conclusion.elapsed > .zero { pace.record(conclusion.elapsed) }
+        let isCrowded = state.withLock { state in
+            state.pending.append(conclusion)
+            return state.pending.count > options.maximumUnsettled
+        }
+        arrival.raise()
+        guard isCrowded else { return }
+        await withCheckedContinuation { continuation in
+            let hasRoom = state.withLock { state in
+                let hasRoom = state.pending.count <= options.maximumUnsettled
+                if !hasRoom { state.crowded.append(continuation) }
+                return hasRoom
+            }
+            if hasRoom { continuation.resume() }
+        }
+    }
+
+    /// Settles until closed and empty.
+    func run() async {
+        while true {
+            let (batch, crowded, isClosed) = state.withLock { state in
+                let batch = Array(state.pending.prefix(options.batchSize * 2))
+                state.pending.removeFirst(batch.count)
+                defer { state.crowded = [] }
+                return (batch, state.crowded, state.isClosed)
+            }
+            for continuation in crowded { continuation.resume() }
+            if !batch.isEmpty {
+                await settleUntilAnswered(batch)
+            } else if isClosed {
+                return
+            } else {
+                await arrival.wait()
+            }
+        }
+    }
+
+    /// Ends `run()` once everything pending is settled.
+    func close() {
+        state.withLock { $0.isClosed = true }
+        arrival.raise()
+    }
+
+    private func settleUntilAnswered(_ batch: [Conclusion]) async {
+        let settlings = batch.map(plan.settling)
+        while true {
+            do throws(BrokerError) {
+                let answers = try await broker.settle(settlings)
+                outage.ended()
+                held.remove(batch.lazy.map(\.delivery))
+                for (conclusion, answer) in zip(batch, answers) {
+                    journal.record(conclusion, answer)
+                }
+                return
+            } catch {
+                try? await Task.sleep(for: outage.began(error))
+            }
+        }
+    }
+}

@@ -1,0 +1,74 @@
+import Mailbox
+
+/// A flag that one task waits for: raising it twice before the wait counts once.
+final class Signal: Sendable {
+    private enum State {
+        case lowered
+        case raised
+        case awaited(CheckedContinuation<Void, Never>)
+    }
+
+    private let state = Locked(State.lowered)
+
+    /// Wakes the waiting task, or lets the next wait pass at once.
+    func raise() {
+        let waiting: CheckedContinuation<Void, Never>? = state.withLock { state in
+            if case .awaited(let continuation) = state {
+                state = .lowered
+                return continuation
+            }
+            state = .raised
+            return nil
+        }
+        waiting?.resume()
+    }
+
+    /// Returns once the flag has been raised, and lowers it. For one task at a time.
+    func wait() async {
+        await withCheckedContinuation { continuation in
+            let isRaised = state.withLock { state in
+                if case .raised = state {
+                    state = .lowered
+                    return true
+                }
+                state = .awaited(continuation)
+                return false
+            }
+            if isRaised { continuation.resume() }
+        }
+    }
+}
+
+/// A gate that many tasks wait at until it is opened.
+final class Gate: Sendable {
+    private struct State {
+        var isOpen = false
+        var waiting: [CheckedContinuation<Void, Never>] = []
+    }
+
+    private let state = Locked(State())
+
+    /// Lets everybody through until it is closed.
+    func open() {
+        let waiting = state.withLock { state in
+            state.isOpen = true
+            defer { state.waiting = [] }
+            return state.waiting
+        }
+        for continuation in waiting { continuation.resume() }
+    }
+
+    /// Holds those who come later.
+    func close() { state.withLock { $0.isOpen = false } }
+
+    /// Returns at once when open, else when it is opened.
+    func pass() async {
+        await withCheckedContinuation { continuation in
+            let isOpen = state.withLock { state in
+                if !state.isOpen { state.waiting.append(continuation) }
+                return state.isOpen
+            }
+            if isOpen { continuation.resume() }
+        }
+    }
+}

@@ -1,0 +1,33 @@
+package import Broker
+package import JobModel
+
+/// What an operator decides about one worker process.
+package struct WorkerOptions: Sendable {
+    /// Queues to serve; all are read in turn, within one priority step.
+    package var queues: [QueueName]
+    /// Jobs that run at the same time.
+    package var concurrency = 64
+    /// Messages taken, and outcomes settled, in one round trip at most.
+    package var batchSize = 64
+    /// How long an idle worker blocks on a list before it looks at all of them again.
+    package var waitLimit = Duration.seconds(5)
+    /// How often the lease is renewed.
+    package var leaseRenewal = Duration.seconds(3)
+    /// How long running jobs may go on once draining has begun.
+    package var grace = Duration.seconds(25)
+    /// Outcomes that may wait for Redis before jobs are held up.
+    package var maximumUnsettled = 4096
+    /// Delayed messages moved, and expired ones reclaimed, in one step at most.
+    package var maintenanceBatch = 100
+    /// The longest sleep between two rounds of maintenance.
+    package var maintenanceInterval = Duration.seconds(1)
+    /// What is accepted from a queue.
+    package var limits = WireLimits()
+    /// Whether results are stored at all.
+    package var storesResults = true
+
+    package init(queues: [QueueName]) {
+        precondition(!queues.isEmpty, "a worker serves at least one queue")
+        self.queues = queues
+    }
+}
