@@ -1,4 +1,4 @@
-package import JobModel
+import JobModel
 package import Redis
 
 /// What an operator decides about the queues.

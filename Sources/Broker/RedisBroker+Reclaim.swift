@@ -1,4 +1,4 @@
-package import JobModel
+import JobModel
 import Redis
 
 extension RedisBroker {
