@@ -1,0 +1,152 @@
+import Logging
+import Mailbox
+import NIOCore
+
+// The life of the channel: connect, shake hands, be ready, be lost, pause, connect.
+extension ConnectionCore {
+    func connect() {
+        number += 1
+        let number = number
+        let deadline = loop.now + TimeAmount(options.connectTimeout)
+        state = .connecting
+        let limit = options.maximumReplyBytes
+        let channel = connector.connect(loop) {
+            RedisChannelHandler(listener: self, number: number, maximumReplyBytes: limit)
+        }
+        channel.whenComplete { result in
+            switch result {
+            case .success(let channel):
+                self.connected(channel, number: number, deadline: deadline)
+            case .failure(let error):
+                guard number == self.number else { return }
+                self.attemptFailed(RedisError(.connect, "cannot connect: \(error)"))
+            }
+        }
+    }
+
+    private func connected(
+        _ channel: any Channel, number: ConnectionNumber, deadline: NIODeadline
+    ) {
+        guard number == self.number else {
+            channel.close(promise: nil)  // the owner closed the connection meanwhile
+            return
+        }
+        state = .handshaking(channel)
+        let handshake = Handshake(address: address, clientName: options.clientName)
+        let request = PendingRequest(.many(handshake.commands), timeout: .zero)
+        request.completion = .callback { result in
+            guard number == self.number else { return }
+            self.handshakeEnded(result, handshake: handshake, channel: channel)
+        }
+        request.deadline = deadline
+        pendingCommands += request.count
+        var buffer = channel.allocator.buffer(capacity: request.wireSize)
+        launch(request, into: &buffer)
+        watch(deadline)
+        channel.writeAndFlush(buffer, promise: nil)
+    }
+
+    private func handshakeEnded(
+        _ result: Result<[RedisValue], RedisError>, handshake: Handshake, channel: any Channel
+    ) {
+        do throws(RedisError) {
+            let id = try handshake.clientID(from: try result.get())
+            clientID.withLock { $0 = id }
+            state = .ready(channel)
+            failedAttempts = 0
+            lastFailure = nil
+            endOutage()
+            flush()
+        } catch {
+            number += 1
+            channel.close(promise: nil)
+            attemptFailed(error)
+        }
+    }
+
+    /// Notes a failed attempt and plans the next.
+    private func attemptFailed(_ error: RedisError) {
+        lastFailure = error
+        beginOutage(error)
+        // Waiting will not make a password right; a caller should hear it at once.
+        if error.code == .authentication { failWaiting(error) }
+        let attempt = failedAttempts
+        failedAttempts += 1
+        pause(attempt: attempt)
+    }
+
+    private func pause(attempt: Int) {
+        let delay = TimeAmount(options.reconnect.delay(attempt: attempt, using: &random))
+        state = .pausing(loop.scheduleTask(in: delay) { self.connect() })
+    }
+
+    /// Gives the channel up: what is in flight fails, what waits goes on waiting.
+    func lose(_ error: RedisError) {
+        switch state {
+        case .ready(let channel):
+            number += 1
+            clientID.withLock { $0 = nil }
+            lastFailure = error
+            beginOutage(error)
+            failedAttempts = 1
+            pause(attempt: 0)
+            failInFlight(error)
+            channel.close(promise: nil)
+        case .handshaking:
+            // The handshake is the only request in flight: its callback does the rest.
+            failInFlight(error)
+        case .idle, .connecting, .pausing, .closed:
+            break
+        }
+    }
+
+    // MARK: - Outages: one line when one begins, one when it ends
+
+    private func beginOutage(_ error: RedisError) {
+        guard outageBegan == nil else {
+            logger.debug("Redis is still unreachable", metadata: metadata(error))
+            return
+        }
+        outageBegan = loop.now
+        logger.error("Redis is unreachable", metadata: metadata(error))
+    }
+
+    private func endOutage() {
+        guard let began = outageBegan else { return }
+        outageBegan = nil
+        let seconds = Double((loop.now - began).nanoseconds) / 1e9
+        logger.notice(
+            "Redis is reachable again",
+            metadata: ["redis.address": "\(address)", "outage_s": "\(seconds)"])
+    }
+
+    private func metadata(_ error: RedisError) -> Logger.Metadata {
+        [
+            "redis.address": "\(address)", "error.code": "\(error.code)",
+            "error.message": "\(error.message)",
+        ]
+    }
+}
+
+extension ConnectionCore: RedisChannelListener {
+    func received(_ reply: RedisValue, on channel: ConnectionNumber) {
+        guard channel == number else { return }
+        guard let request = inFlight.first else {
+            return lose(RedisError(.protocolViolation, "a reply came that nothing asked for"))
+        }
+        if request.isLastReplyNext {
+            // Leaves the queue before it is answered: the handshake's answer makes this core move.
+            inFlight.removeFirst()
+            pendingCommands -= request.count
+        }
+        request.receive(reply)
+    }
+
+    func ended(_ error: RedisError, on channel: ConnectionNumber) {
+        guard channel == number else { return }
+        lose(
+            RedisError(
+                error.code, error.message + "; a command under way may have been executed",
+                mayHaveBeenExecuted: true))
+    }
+}

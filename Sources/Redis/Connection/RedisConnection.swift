@@ -1,0 +1,131 @@
+package import Logging
+import Mailbox
+import NIOCore
+import NIOPosix
+
+/// One connection to Redis, shared by any number of tasks.
+///
+/// Commands are formatted on the caller's thread and left in a mailbox; the connection's event loop
+/// takes all that wait and writes them with one flush. Replies come back in that order.
+///
+/// It connects when the first command is sent, and reconnects by itself. Commands sent while there
+/// is no connection wait for one, up to their own timeout. **When the connection breaks, commands
+/// under way fail with `.connectionLost` and may or may not have been executed**: nothing is sent
+/// twice, so the caller decides what is safe to repeat. A command whose reply does not come in time
+/// fails with `.timeout` and takes the connection with it, as later replies could no longer be told
+/// apart.
+///
+/// A blocking command (`BLMOVE`) holds up every command behind it: give it a connection of its own
+/// and a timeout longer than its own waiting time.
+package final class RedisConnection: Sendable {
+    /// Where this connection goes.
+    package let address: RedisAddress
+    let core: ConnectionCore
+    private let options: RedisOptions
+    private let mailbox: Mailbox<PendingRequest>
+
+    /// Makes a connection that opens with its first command; `random` spreads the reconnections.
+    package convenience init(
+        address: RedisAddress, options: RedisOptions = RedisOptions(), logger: Logger,
+        random: any RandomNumberGenerator & Sendable = SystemRandomNumberGenerator()
+    ) {
+        let connector = ChannelConnector.network(
+            address.endpoint, timeout: TimeAmount(options.connectTimeout))
+        self.init(
+            core: ConnectionCore(
+                loop: MultiThreadedEventLoopGroup.singleton.any(), connector: connector,
+                address: address, options: options, random: random, logger: logger))
+    }
+
+    init(core: ConnectionCore) {
+        self.core = core
+        address = core.address
+        options = core.options
+        mailbox = core.openMailbox()
+    }
+
+    deinit { end() }
+
+    /// The `CLIENT ID` of the current connection, nil while there is none: another connection can
+    /// wake this one's blocking command with `CLIENT UNBLOCK`.
+    package var clientID: Int64? { core.clientID.withLock { $0 } }
+
+    /// Sends one command; an error reply is thrown as `.server`.
+    package func send(
+        _ command: RedisCommand, timeout: Duration? = nil
+    ) async throws(RedisError) -> RedisValue {
+        let reply = try await exchange(command, timeout: timeout)
+        if case .error(let error) = reply {
+            throw RedisError(error, answering: command.name)
+        }
+        return reply
+    }
+
+    /// Sends commands in one write and returns all replies; error replies are values.
+    package func pipeline(
+        _ commands: [RedisCommand], timeout: Duration? = nil
+    ) async throws(RedisError) -> [RedisValue] {
+        guard !commands.isEmpty else { return [] }
+        guard !Task.isCancelled else { throw .cancelledBeforeSending }
+        let request = PendingRequest(.many(commands), timeout: time(timeout))
+        let result = await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                request.completion = .many(continuation)
+                submit(request)
+            }
+        } onCancel: {
+            withdraw(request)
+        }
+        return try result.get()
+    }
+
+    /// Closes the connection for good and returns when the socket is closed.
+    ///
+    /// Pending and later commands fail with `.closed`.
+    package func close() async {
+        // The loop closes what it knows; a second call finds nothing left to do.
+        try? await end().get()
+    }
+
+    /// Sends one command and returns the reply, an error reply too.
+    func exchange(
+        _ command: RedisCommand, timeout: Duration?
+    ) async throws(RedisError) -> RedisValue {
+        guard !Task.isCancelled else { throw .cancelledBeforeSending }
+        let request = PendingRequest(.one(command), timeout: time(timeout))
+        let result = await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                request.completion = .one(continuation)
+                submit(request)
+            }
+        } onCancel: {
+            withdraw(request)
+        }
+        return try result.get()
+    }
+
+    private func submit(_ request: PendingRequest) {
+        do {
+            try mailbox.send(request)
+        } catch {
+            switch error {
+            case .closed: request.fail(.connectionClosed)
+            case .full: request.fail(.tooManyPending(options.maximumPendingCommands))
+            }
+        }
+    }
+
+    private func withdraw(_ request: PendingRequest) {
+        core.loop.execute { [core] in core.abandon(request) }
+    }
+
+    @discardableResult
+    private func end() -> EventLoopFuture<Void> {
+        for request in mailbox.close() { request.fail(.connectionClosed) }
+        return core.loop.flatSubmit { [core] in core.shutdown() }
+    }
+
+    private func time(_ timeout: Duration?) -> TimeAmount {
+        TimeAmount(timeout ?? options.commandTimeout)
+    }
+}

@@ -1,0 +1,81 @@
+import Dispatch
+import Foundation
+import Glibc
+import Mailbox
+
+/// A program started by a test, which dies with the test process whatever ends that.
+///
+/// `setpriv --pdeathsig` asks the kernel for this. The kernel counts the *thread* that started the
+/// child as its parent, so each child has a thread of its own that lives exactly as long.
+package final class ChildProcess: Sendable {
+    private enum Start {
+        case pending
+        case running
+        case failed(any Error)
+    }
+
+    package let pid: Int32
+    private let process: Process
+    private let thread: OwnerThread
+
+    /// Starts `executable` (a path, or a name to look for on `PATH`), without input or output.
+    package init(_ executable: String, _ arguments: [String], in directory: String) throws {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: try Self.path(of: "setpriv"))
+        process.arguments =
+            ["--pdeathsig", "KILL", "--", try Self.path(of: executable)] + arguments
+        process.currentDirectoryURL = URL(fileURLWithPath: directory)
+        process.standardInput = FileHandle.nullDevice
+        process.standardOutput = FileHandle.nullDevice
+        process.standardError = FileHandle.nullDevice
+        let start = Locked(Start.pending)
+        let started = DispatchSemaphore(value: 0)
+        thread = OwnerThread(name: "child-process") {
+            do {
+                try process.run()
+                start.withLock { $0 = .running }
+                started.signal()
+                process.waitUntilExit()
+            } catch {
+                start.withLock { $0 = .failed(error) }
+                started.signal()
+            }
+        }
+        started.wait()
+        if case .failed(let error) = start.withLock({ $0 }) { throw error }
+        self.process = process
+        pid = process.processIdentifier
+    }
+
+    deinit { signal(SIGKILL) }
+
+    package var isRunning: Bool { process.isRunning }
+
+    /// Sends a signal, unless the child has ended.
+    package func signal(_ number: Int32) {
+        if process.isRunning { kill(pid, number) }
+    }
+
+    /// Waits until the child has ended.
+    package func exit(within limit: Duration = .seconds(10)) async throws {
+        try await eventually(within: limit, "the end of process \(pid)") { !isRunning }
+    }
+
+    /// The absolute path of a program; throws a sentence that names it if it is not installed.
+    package static func path(of executable: String) throws -> String {
+        if executable.hasPrefix("/") { return executable }
+        let folders = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":")
+        for folder in folders {
+            let path = "\(folder)/\(executable)"
+            if FileManager.default.isExecutableFile(atPath: path) { return path }
+        }
+        throw FixtureError("\(executable) is not on PATH: the tests need it installed")
+    }
+}
+
+/// A test's server or program cannot be started or found.
+package struct FixtureError: Error, CustomStringConvertible {
+    package let description: String
+
+    package init(_ description: String) { self.description = description }
+}
