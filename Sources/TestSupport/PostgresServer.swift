@@ -258,14 +258,22 @@ package final class PostgresServer: Sendable {
             return servers.count == 1
         }
         guard isFirst else { return }
-        atexit {
-            for server in PostgresServer.leftovers.withLock({ $0 }) {
-                server.state.withLock { $0.process }?.send(SIGQUIT)
-                try? FileManager.default.removeItem(at: server.directory)
+        atexit { PostgresServer.removeLeftovers() }
+    }
+
+    private static func removeLeftovers() {
+        for server in leftovers.withLock({ $0 }) {
+            let process = server.state.withLock { $0.process }
+            process?.send(SIGQUIT)
+            for _ in 0..<exitChecks where process?.hasExited == false {
+                usleep(exitCheckMicroseconds)
             }
+            try? FileManager.default.removeItem(at: server.directory)
         }
     }
 
+    private static let exitChecks = 400
+    private static let exitCheckMicroseconds: UInt32 = 5_000
     private static let leftovers = Locked<[PostgresServer]>([])
 
     private static func tail(_ log: URL) -> String {
