@@ -1,0 +1,173 @@
+internal import CCurl
+import Glibc
+import Logging
+import Mailbox
+
+/// What senders leave for the driver.
+enum DriverOrder: Sendable {
+    case start(Submission)
+    case cancel(Ticket)
+}
+
+/// The loop of the one thread that owns the multi handle: take orders, admit, move on, answer, poll.
+///
+/// Threading: made and used on that thread only; others reach it through the mailbox.
+final class CurlDriver {
+    /// What crosses to the thread.
+    struct Start: Sendable {
+        let multi: CurlMulti
+        let mailbox: Mailbox<DriverOrder>
+        let policy: AddressPolicy
+        let limits: HTTPLimits
+        let certificateAuthorities: String?
+        let logger: Logger
+        /// Called once for each submission taken, when it has been answered.
+        let answered: @Sendable () -> Void
+    }
+
+    /// How often those who wait for a slot are looked through for ones out of time.
+    private static let sweepInterval: Duration = .milliseconds(50)
+    /// The longest sleep without anything to wait for; only a bound, a wake-up ends it.
+    private static let longestPoll: Int32 = 1000
+
+    private let start: Start
+    private var queue: AdmissionQueue<Submission>
+    private var active: [Int: Transfer] = [:]
+    private var idle: [CurlEasy] = []
+    private var nextSweep: ContinuousClock.Instant
+
+    init(_ start: Start) {
+        self.start = start
+        queue = AdmissionQueue(
+            slots: start.limits.maximumInFlight,
+            slotsPerOrigin: start.limits.maximumConnectionsPerHost)
+        nextSweep = .now
+    }
+
+    /// Runs until the mailbox is closed, then fails what is left.
+    func run() {
+        Self.blockBrokenPipeSignal()
+        while !start.mailbox.isClosed {
+            for order in start.mailbox.drain() { take(order) }
+            sweep()
+            admit()
+            start.multi.perform { identity, code in finish(identity, code) }
+            // A slot came free: the next one must not wait for the poll to end.
+            if admit() { continue }
+            start.multi.poll(
+                upToMilliseconds: queue.count > 0 ? 50 : Self.longestPoll)
+        }
+        for transfer in Array(active.values) {
+            abandon(transfer, .closed, "the sender was shut down")
+        }
+        for waiting in queue.removeAll(where: { _ in true }) {
+            answer(waiting, .closed, "the sender was shut down")
+        }
+    }
+
+    /// libcurl is told to leave signals alone, and TLS writes with write(2): without this a peer
+    /// that closes early would kill the process.
+    private static func blockBrokenPipeSignal() {
+        var signals = sigset_t()
+        unsafe sigemptyset(&signals)
+        unsafe sigaddset(&signals, SIGPIPE)
+        unsafe pthread_sigmask(SIG_BLOCK, &signals, nil)
+    }
+
+    private func take(_ order: DriverOrder) {
+        switch order {
+        case .start(let submission) where submission.ticket.isCancelled:
+            answer(submission, .cancelled, "the task was cancelled")
+        case .start(let submission):
+            queue.append(submission, origin: submission.request.target.origin)
+        case .cancel(let ticket):
+            for waiting in queue.removeAll(where: { $0.ticket === ticket }) {
+                answer(waiting, .cancelled, "the task was cancelled")
+            }
+            if let transfer = active.values.first(where: { $0.submission.ticket === ticket }) {
+                abandon(transfer, .cancelled, "the task was cancelled")
+            }
+        }
+    }
+
+    private func sweep() {
+        guard queue.count > 0 else { return }
+        let now = ContinuousClock.now
+        guard now >= nextSweep else { return }
+        nextSweep = now + Self.sweepInterval
+        for late in queue.removeAll(where: { $0.deadline <= now }) {
+            answer(late, .timeout, "no slot came free in time")
+        }
+    }
+
+    /// Starts whoever may start; says whether anyone did.
+    @discardableResult
+    private func admit() -> Bool {
+        var hasAdmitted = false
+        while let submission = queue.next() {
+            let remaining = ContinuousClock.now.duration(to: submission.deadline)
+            guard remaining > .zero else {
+                queue.finish(origin: submission.request.target.origin)
+                answer(submission, .timeout, "no slot came free in time")
+                continue
+            }
+            let transfer = Transfer(
+                submission, on: idle.popLast() ?? CurlEasy(), policy: start.policy,
+                limits: start.limits)
+            transfer.prepare(
+                remaining: remaining, certificateAuthorities: start.certificateAuthorities)
+            active[transfer.easy.identity] = transfer
+            start.multi.add(transfer.easy)
+            hasAdmitted = true
+        }
+        return hasAdmitted
+    }
+
+    private func finish(_ identity: Int, _ code: CURLcode) {
+        guard let transfer = active[identity] else { return }
+        let outcome = transfer.outcome(of: code)
+        release(transfer)
+        report(transfer, outcome)
+        transfer.submission.resume(with: outcome)
+        start.answered()
+    }
+
+    /// Ends a transfer from our side.
+    private func abandon(_ transfer: Transfer, _ code: HTTPError.Code, _ message: String) {
+        let failure = transfer.failure(code, message)
+        release(transfer)
+        transfer.submission.resume(with: .failure(failure))
+        start.answered()
+    }
+
+    private func answer(_ submission: Submission, _ code: HTTPError.Code, _ message: String) {
+        submission.fail(code, message)
+        start.answered()
+    }
+
+    private func release(_ transfer: Transfer) {
+        start.multi.remove(transfer.easy)
+        active[transfer.easy.identity] = nil
+        queue.finish(origin: transfer.submission.request.target.origin)
+        transfer.easy.reset()
+        idle.append(transfer.easy)
+    }
+
+    private func report(_ transfer: Transfer, _ outcome: Result<HTTPResponse, HTTPError>) {
+        let host = transfer.submission.request.target.host
+        switch outcome {
+        case .success(let response):
+            start.logger.trace(
+                "a request was answered",
+                metadata: ["http.host": "\(host)", "http.status": "\(response.status)"])
+        case .failure(let failure) where failure.code == .blockedAddress:
+            start.logger.warning(
+                "the address guard refused a host",
+                metadata: ["http.host": "\(host)", "count": "\(transfer.deniedCount)"])
+        case .failure(let failure):
+            start.logger.debug(
+                "a request failed",
+                metadata: ["http.host": "\(host)", "error.code": "\(failure.code.rawValue)"])
+        }
+    }
+}

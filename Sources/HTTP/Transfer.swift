@@ -1,0 +1,184 @@
+internal import CCurl
+import Glibc
+
+/// One request on the wire: sets up the handle, receives through C callbacks, reads the outcome.
+///
+/// Threading: belongs to the driver's thread, on which libcurl also calls back. The callbacks find
+/// it by an unretained pointer, valid because the driver holds it until the handle is removed.
+@safe
+final class Transfer {
+    let submission: Submission
+    let easy: CurlEasy
+    private let policy: AddressPolicy
+    private let limits: HTTPLimits
+
+    private var headers = HTTPHeaders()
+    private var headerBytes = 0
+    private var body: [UInt8] = []
+    private var isTooLarge = false
+    private var hasOpened = false
+    private(set) var deniedCount = 0
+
+    init(_ submission: Submission, on easy: CurlEasy, policy: AddressPolicy, limits: HTTPLimits) {
+        self.submission = submission
+        self.easy = easy
+        self.policy = policy
+        self.limits = limits
+    }
+
+    // MARK: Setting up
+
+    /// Sets every option; `remaining` is what is left of the total time.
+    func prepare(remaining: Duration, certificateAuthorities: String?) {
+        let request = submission.request
+        easy.set(CURLOPT_URL, request.url)
+        easy.set(CURLOPT_PROTOCOLS_STR, "http,https")
+        easy.set(CURLOPT_FOLLOWLOCATION, 0)
+        // A proxy from the environment would hide the address from the guard.
+        easy.set(CURLOPT_PROXY, "")
+        easy.set(CURLOPT_NOSIGNAL, 1)
+        // Without it a removed transfer waits for its resolver thread, and all others with it.
+        easy.set(CURLOPT_QUICK_EXIT, 1)
+        easy.set(CURLOPT_TCP_NODELAY, 1)
+        easy.set(CURLOPT_CONNECTTIMEOUT_MS, min(request.connectTimeout, remaining))
+        easy.set(CURLOPT_TIMEOUT_MS, remaining)
+        if let certificateAuthorities { easy.set(CURLOPT_CAINFO, certificateAuthorities) }
+        setMethod(request)
+        easy.setHeaders(request.headerLines)
+        setCallbacks()
+    }
+
+    private func setMethod(_ request: PreparedRequest) {
+        if request.method == "HEAD" {
+            easy.set(CURLOPT_NOBODY, 1)
+            return
+        }
+        easy.set(CURLOPT_MAXFILESIZE_LARGE, bytes: limits.responseBytes)
+        switch request.method {
+        case "GET" where request.body.isEmpty:
+            easy.set(CURLOPT_HTTPGET, 1)
+        case "POST":
+            easy.set(CURLOPT_POST, 1)
+            easy.setBody(request.body)
+        default:
+            if !request.body.isEmpty { easy.setBody(request.body) }
+            easy.set(CURLOPT_CUSTOMREQUEST, request.method)
+        }
+    }
+
+    private func setCallbacks() {
+        let context = unsafe Unmanaged.passUnretained(self).toOpaque()
+        unsafe easy.withHandle { handle in
+            unsafe curl_set_opener(handle) { context, _, address in
+                guard let address = unsafe address else { return CURL_SOCKET_BAD }
+                return unsafe Transfer.at(context)?.open(address) ?? CURL_SOCKET_BAD
+            }
+            unsafe curl_set_pointer(handle, CURLOPT_OPENSOCKETDATA, context)
+            unsafe curl_set_receiver(handle, CURLOPT_HEADERFUNCTION) { bytes, size, count, context in
+                let line = unsafe UnsafeRawBufferPointer(start: bytes, count: size * count)
+                return unsafe Transfer.at(context)?.receive(headerLine: line) ?? 0
+            }
+            unsafe curl_set_pointer(handle, CURLOPT_HEADERDATA, context)
+            unsafe curl_set_receiver(handle, CURLOPT_WRITEFUNCTION) { bytes, size, count, context in
+                let part = unsafe UnsafeRawBufferPointer(start: bytes, count: size * count)
+                return unsafe Transfer.at(context)?.receive(part: part) ?? 0
+            }
+            unsafe curl_set_pointer(handle, CURLOPT_WRITEDATA, context)
+        }
+    }
+
+    private static func at(_ context: UnsafeMutableRawPointer?) -> Transfer? {
+        unsafe context.map { unsafe Unmanaged<Transfer>.fromOpaque($0).takeUnretainedValue() }
+    }
+
+    // MARK: Called back by libcurl
+
+    /// The guard: every new connection comes through here with the address it will go to.
+    ///
+    /// `curl_sockaddr.addr` is declared as a short `sockaddr`, so the longer IPv6 form is read from
+    /// memory, within `addrlen`.
+    private func open(_ address: UnsafeMutablePointer<curl_sockaddr>) -> curl_socket_t {
+        let length = unsafe Int(address.pointee.addrlen)
+        let offset = MemoryLayout<curl_sockaddr>.offset(of: \.addr) ?? 0
+        let bytes = unsafe UnsafeRawBufferPointer(
+            start: UnsafeRawPointer(address) + offset, count: length)
+        var peer: IPAddress?
+        switch unsafe address.pointee.family {
+        case AF_INET where length >= MemoryLayout<sockaddr_in>.size:
+            let value = unsafe bytes.loadUnaligned(fromByteOffset: 4, as: UInt32.self)
+            peer = .v4(UInt32(bigEndian: value))
+        case AF_INET6 where length >= MemoryLayout<sockaddr_in6>.size:
+            let value = unsafe bytes.loadUnaligned(fromByteOffset: 8, as: UInt128.self)
+            peer = IPAddress(v6: UInt128(bigEndian: value))
+        default: break
+        }
+        guard let peer, policy.permits(peer) else {
+            deniedCount += 1
+            return CURL_SOCKET_BAD
+        }
+        hasOpened = true
+        let kind = unsafe address.pointee.socktype | Int32(SOCK_CLOEXEC.rawValue)
+        return unsafe socket(address.pointee.family, kind, address.pointee.protocol)
+    }
+
+    private func receive(headerLine line: UnsafeRawBufferPointer) -> Int {
+        headerBytes += line.count
+        guard headerBytes <= limits.responseHeaderBytes else {
+            isTooLarge = true
+            return 0
+        }
+        // What comes after the body has begun is a trailer, and is not kept.
+        if body.isEmpty { unsafe headers.read(line: line) }
+        return line.count
+    }
+
+    private func receive(part: UnsafeRawBufferPointer) -> Int {
+        guard body.count + part.count <= limits.responseBytes else {
+            isTooLarge = true
+            return 0
+        }
+        unsafe body.append(contentsOf: part)
+        return part.count
+    }
+
+    // MARK: Reading the outcome
+
+    /// What the transfer came to, read before the handle is reset.
+    func outcome(of code: CURLcode) -> Result<HTTPResponse, HTTPError> {
+        guard code == CURLE_OK else {
+            let reason = unsafe String(cString: curl_easy_strerror(code))
+            return .failure(failure(meaning(of: code), reason))
+        }
+        return .success(
+            HTTPResponse(
+                status: easy.integer(CURLINFO_RESPONSE_CODE), headers: headers, body: body,
+                remoteAddress: easy.text(CURLINFO_PRIMARY_IP),
+                elapsed: .microseconds(easy.size(CURLINFO_TOTAL_TIME_T))))
+    }
+
+    /// An error with what is known of the transfer so far.
+    func failure(_ code: HTTPError.Code, _ message: String) -> HTTPError {
+        let status = easy.integer(CURLINFO_RESPONSE_CODE)
+        return HTTPError(
+            code: code, host: submission.request.target.host, message: message,
+            mayHaveBeenSent: easy.integer(CURLINFO_REQUEST_SIZE) > 0
+                || easy.size(CURLINFO_PRETRANSFER_TIME_T) > 0,
+            status: status > 0 ? status : nil)
+    }
+
+    private func meaning(of code: CURLcode) -> HTTPError.Code {
+        switch code {
+        case _ where isTooLarge: .responseTooLarge
+        case CURLE_FILESIZE_EXCEEDED: .responseTooLarge
+        case CURLE_COULDNT_CONNECT: deniedCount > 0 && !hasOpened ? .blockedAddress : .connect
+        case CURLE_COULDNT_RESOLVE_HOST: .resolve
+        case CURLE_OPERATION_TIMEDOUT: .timeout
+        case CURLE_SSL_CONNECT_ERROR, CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CACERT_BADFILE,
+            CURLE_SSL_CERTPROBLEM, CURLE_SSL_CIPHER, CURLE_SSL_ISSUER_ERROR,
+            CURLE_SSL_INVALIDCERTSTATUS, CURLE_SSL_ENGINE_NOTFOUND:
+            .tls
+        case CURLE_URL_MALFORMAT: .badURL
+        default: .aborted
+        }
+    }
+}
