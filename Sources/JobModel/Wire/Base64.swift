@@ -1,0 +1,88 @@
+/// Base64 with its padding, strictly: no white space, no other alphabet.
+///
+/// Source: RFC 4648, section 4.
+enum Base64 {
+    private static let alphabet = [UInt8](
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
+
+    /// The value of each byte; 0xff for those outside the alphabet.
+    private static let values: [UInt8] = {
+        var values = [UInt8](repeating: 0xff, count: 256)
+        for (value, letter) in alphabet.enumerated() { values[Int(letter)] = UInt8(value) }
+        return values
+    }()
+
+    /// The bytes that `text` stands for, or `nil` when it is not base64.
+    static func decoded(_ text: Span<UInt8>) -> [UInt8]? {
+        guard text.count % 4 == 0 else { return nil }
+        guard !text.isEmpty else { return [] }
+        let values = values
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(text.count / 4 * 3)
+        var place = 0
+        let lastGroup = text.count - 4
+        while place < lastGroup {
+            let first = values[Int(text[place])]
+            let second = values[Int(text[place + 1])]
+            let third = values[Int(text[place + 2])]
+            let fourth = values[Int(text[place + 3])]
+            // Letters are below 64, so the top bit says that one was outside the alphabet.
+            guard first | second | third | fourth < 0x80 else { return nil }
+            bytes.append(first << 2 | second >> 4)
+            bytes.append(second << 4 | third >> 2)
+            bytes.append(third << 6 | fourth)
+            place += 4
+        }
+        return append(lastGroup: place, of: text, to: &bytes) ? bytes : nil
+    }
+
+    /// The last four letters, of which one or two may be padding.
+    private static func append(
+        lastGroup place: Int, of text: Span<UInt8>, to bytes: inout [UInt8]
+    ) -> Bool {
+        let padding = UInt8(ascii: "=")
+        let first = values[Int(text[place])]
+        let second = values[Int(text[place + 1])]
+        guard first | second < 0x80 else { return false }
+        bytes.append(first << 2 | second >> 4)
+        if text[place + 2] == padding { return text[place + 3] == padding }
+        let third = values[Int(text[place + 2])]
+        guard third < 0x80 else { return false }
+        bytes.append(second << 4 | third >> 2)
+        if text[place + 3] == padding { return true }
+        let fourth = values[Int(text[place + 3])]
+        guard fourth < 0x80 else { return false }
+        bytes.append(third << 6 | fourth)
+        return true
+    }
+
+    /// Appends the letters that stand for `bytes`.
+    static func append(_ bytes: [UInt8], to text: inout [UInt8]) {
+        let alphabet = alphabet
+        text.reserveCapacity(text.count + (bytes.count + 2) / 3 * 4)
+        var place = 0
+        while place + 2 < bytes.count {
+            let (first, second, third) = (bytes[place], bytes[place + 1], bytes[place + 2])
+            text.append(alphabet[Int(first >> 2)])
+            text.append(alphabet[Int((first << 4 | second >> 4) & 0x3f)])
+            text.append(alphabet[Int((second << 2 | third >> 6) & 0x3f)])
+            text.append(alphabet[Int(third & 0x3f)])
+            place += 3
+        }
+        guard place < bytes.count else { return }
+        let first = bytes[place]
+        let second = place + 1 < bytes.count ? bytes[place + 1] : 0
+        text.append(alphabet[Int(first >> 2)])
+        text.append(alphabet[Int((first << 4 | second >> 4) & 0x3f)])
+        let padding = UInt8(ascii: "=")
+        text.append(place + 1 < bytes.count ? alphabet[Int(second << 2 & 0x3f)] : padding)
+        text.append(padding)
+    }
+
+    /// The letters that stand for `bytes`.
+    static func encoded(_ bytes: [UInt8]) -> String {
+        var text: [UInt8] = []
+        append(bytes, to: &text)
+        return String(decoding: text, as: UTF8.self)
+    }
+}

@@ -1,0 +1,110 @@
+import Foundation
+
+/// Judges the fields of an envelope one by one, naming the first that does not fit.
+struct HeaderJudge {
+    /// The longest id that is accepted, bytes.
+    static let maximumIDBytes = 255
+    /// The longest task name that is accepted, bytes.
+    static let maximumNameBytes = 1024
+    /// The longest time limit that is accepted, seconds: thirty years.
+    static let maximumTimeLimit = 1e9
+
+    private let fields: EnvelopeFields
+
+    init(_ fields: EnvelopeFields) { self.fields = fields }
+
+    func id() throws(MessageError) -> JobID {
+        JobID(try name("id", fields.id, maximumBytes: Self.maximumIDBytes))
+    }
+
+    func name() throws(MessageError) -> JobName {
+        JobName(try name("task", fields.task, maximumBytes: Self.maximumNameBytes))
+    }
+
+    func retries() throws(MessageError) -> Int {
+        switch fields.retries {
+        case nil, .null?: return 0
+        case let value?:
+            guard let count = value.intValue, count >= 0, count < .max else {
+                throw error("retries", "must be a count")
+            }
+            return count
+        }
+    }
+
+    func date(_ header: String, _ value: JSONValue?) throws(MessageError) -> Date? {
+        switch value {
+        case nil, .null?: return nil
+        case .string(let text)?:
+            if let date = WireDate.date(text) { return date }
+        default: break
+        }
+        throw error(header, "must be a date and time in ISO 8601")
+    }
+
+    func timeLimits() throws(MessageError) -> (hard: Duration?, soft: Duration?) {
+        switch fields.timelimit {
+        case nil, .null?: return (nil, nil)
+        case .array(let limits)? where limits.count == 2:
+            return (try timeLimit(limits[0]), try timeLimit(limits[1]))
+        default: throw error("timelimit", "must be a list of two")
+        }
+    }
+
+    /// Zero means none, as in Celery.
+    private func timeLimit(_ value: JSONValue) throws(MessageError) -> Duration? {
+        if value.isNull { return nil }
+        guard let seconds = value.doubleValue, seconds >= 0, seconds <= Self.maximumTimeLimit else {
+            throw error("timelimit", "must hold seconds, from 0 to \(Int(Self.maximumTimeLimit))")
+        }
+        return seconds == 0 ? nil : .seconds(seconds)
+    }
+
+    /// Never fails: what is no number counts as 0.
+    func priority() -> Priority {
+        guard let value = fields.priority?.doubleValue, !value.isNaN else { return .highest }
+        return Priority(Int(min(max(value, -1), 10)))
+    }
+
+    func ignoreResult() throws(MessageError) -> Bool? {
+        switch fields.ignoreResult {
+        case nil, .null?: return nil
+        case .bool(let flag)?: return flag
+        default: throw error("ignore_result", "must be a boolean or null")
+        }
+    }
+
+    func text(_ header: String, _ value: JSONValue?) throws(MessageError) -> String? {
+        switch value {
+        case nil, .null?: return nil
+        case .string(let text)?: return text
+        default: throw error(header, "must be a string or null")
+        }
+    }
+
+    private func name(
+        _ header: String, _ value: JSONValue?, maximumBytes: Int
+    ) throws(MessageError) -> String {
+        guard case .string(let text)? = value, !text.isEmpty else {
+            throw error(header, value == nil ? "is missing" : "must be a string that is not empty")
+        }
+        guard text.utf8.count <= maximumBytes else {
+            throw error(header, "is longer than \(maximumBytes) bytes")
+        }
+        return text
+    }
+
+    private func error(_ header: String, _ problem: String) -> MessageError {
+        MessageError(
+            code: "header.\(header)", message: "the header \"\(header)\" \(problem)",
+            id: readable(fields.id, Self.maximumIDBytes),
+            name: readable(fields.task, Self.maximumNameBytes))
+    }
+
+    private func readable(_ value: JSONValue?, _ maximumBytes: Int) -> String? {
+        guard let text = value?.stringValue, !text.isEmpty, text.utf8.count <= maximumBytes else {
+            return nil
+        }
+        return text
+    }
+}

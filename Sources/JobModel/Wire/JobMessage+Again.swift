@@ -1,0 +1,89 @@
+package import Foundation
+
+extension JobMessage {
+    /// How many entries of the error history a message carries; the oldest are dropped.
+    package static let maximumErrors = 25
+    /// The header that carries the error history.
+    package static let errorsHeader = "backhaul_errors"
+
+    /// The envelope for the next attempt: `retries`, `eta`, and one more entry in the error
+    /// history; every other header and property unchanged. On a retry that counts the parent
+    /// becomes the job itself, as in Celery.
+    ///
+    /// - Parameters:
+    ///   - retries: the new count; the attempt counts when it is greater than the present one.
+    ///   - eta: when the attempt is due; `nil` for at once.
+    ///   - failure: what to add to the error history, if anything.
+    ///   - now: the time written beside it.
+    /// - Throws: `envelope.*`, which cannot happen to a message that was decoded.
+    package func retried(
+        retries: Int, eta: Date?, adding failure: FailureReport?, at now: Date
+    ) throws(MessageError) -> [UInt8] {
+        var root = try envelope()
+        let eta = eta.map { JSONValue.string(WireDate.text($0)) } ?? .null
+        var headers = root["headers"]?.objectValue ?? JSONObject()
+        if protocolOneBody == nil {
+            headers["retries"] = .number(JSONNumber(retries))
+            headers["eta"] = eta
+            if retries > self.retries { headers["parent_id"] = .string(id.text) }
+        }
+        if let failure {
+            let entry: JSONValue = [
+                "at": .string(WireDate.text(now)),
+                "attempt": .number(JSONNumber(self.retries + 1)),
+                "code": .string(failure.code), "type": .string(failure.type),
+                "message": .string(failure.message),
+            ]
+            let errors = (headers[Self.errorsHeader]?.arrayValue ?? []) + [entry]
+            headers[Self.errorsHeader] = .array(errors.suffix(Self.maximumErrors))
+        }
+        root["headers"] = .object(headers)
+        if protocolOneBody != nil {
+            let body = try encodedBody.json(in: raw, limits: Self.unlimited)
+            ProtocolOne.edit(&root, body: body, retries: retries, eta: eta)
+        }
+        return JSONValue.object(root).encoded(.python)
+    }
+
+    /// The same envelope, marked as delivered before (headers and delivery_info).
+    ///
+    /// - Throws: `envelope.*`, which cannot happen to a message that was decoded.
+    package func redelivered() throws(MessageError) -> [UInt8] {
+        var root = try envelope()
+        if var headers = root["headers"]?.objectValue {
+            headers["redelivered"] = true
+            root["headers"] = .object(headers)
+        }
+        if var properties = root["properties"]?.objectValue,
+            var delivery = properties["delivery_info"]?.objectValue
+        {
+            delivery["redelivered"] = true
+            properties["delivery_info"] = .object(delivery)
+            root["properties"] = .object(properties)
+        }
+        return JSONValue.object(root).encoded(.python)
+    }
+
+    /// Earlier failures carried by the message, oldest first.
+    package func errorHistory() -> [JSONValue] {
+        guard let root = try? envelope() else { return [] }
+        return root["headers"]?[Self.errorsHeader]?.arrayValue ?? []
+    }
+
+    /// The message passed its limits when it was decoded.
+    private static var unlimited: WireLimits {
+        var limits = WireLimits()
+        limits.depth = JSONParser.maximumDepth
+        limits.bodyBytes = .max
+        return limits
+    }
+
+    private func envelope() throws(MessageError) -> JSONObject {
+        do throws(JSONError) {
+            let value = try JSONParser.parse(raw.span, depth: JSONParser.maximumDepth).0
+            return value.objectValue ?? JSONObject()
+        } catch {
+            throw MessageError(error, in: "envelope", id: id.text, name: name.text)
+        }
+    }
+}

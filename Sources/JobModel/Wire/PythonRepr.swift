@@ -1,0 +1,130 @@
+import Foundation
+
+/// Arguments as Python's `repr` shows them, for logs and monitors; cut at ``maximumCharacters``.
+struct PythonRepr {
+    /// The longest text; Celery's own limit.
+    static let maximumCharacters = 1024
+    private static let ellipsis = "..."
+
+    private var text = ""
+    private var characters = 0
+
+    /// `(2, 3)`
+    static func tuple(_ items: [JSONValue]) -> String {
+        var repr = PythonRepr()
+        repr.append("(")
+        repr.append(items)
+        repr.append(items.count == 1 ? ",)" : ")")
+        return repr.finished
+    }
+
+    /// `{'x': 2}`
+    static func dictionary(_ members: JSONObject) -> String {
+        var repr = PythonRepr()
+        repr.append(members)
+        return repr.finished
+    }
+
+    private var isFull: Bool { characters > Self.maximumCharacters }
+
+    private var finished: String {
+        guard isFull else { return text }
+        let kept = Self.maximumCharacters - Self.ellipsis.unicodeScalars.count
+        var cut = String.UnicodeScalarView()
+        for scalar in text.unicodeScalars.prefix(kept) { cut.append(scalar) }
+        return String(cut) + Self.ellipsis
+    }
+
+    private mutating func append(_ piece: String) {
+        guard !isFull else { return }
+        text += piece
+        characters += piece.unicodeScalars.count
+    }
+
+    private mutating func append(_ items: [JSONValue]) {
+        var isFirst = true
+        for item in items {
+            guard !isFull else { return }
+            if !isFirst { append(", ") }
+            isFirst = false
+            append(item)
+        }
+    }
+
+    private mutating func append(_ value: JSONValue) {
+        switch value {
+        case .null: append("None")
+        case .bool(let flag): append(flag ? "True" : "False")
+        case .number(let number): append(Self.number(number.text))
+        case .string(let string): append(quoted: string)
+        case .array(let items):
+            append("[")
+            append(items)
+            append("]")
+        case .object(let members):
+            if !append(typed: members) { append(members) }
+        }
+    }
+
+    private mutating func append(_ members: JSONObject) {
+        append("{")
+        var isFirst = true
+        for (key, value) in members {
+            guard !isFull else { return }
+            if !isFirst { append(", ") }
+            isFirst = false
+            append(quoted: key)
+            append(": ")
+            append(value)
+        }
+        append("}")
+    }
+
+    /// kombu's typed values, by their constructors.
+    private mutating func append(typed members: JSONObject) -> Bool {
+        guard let form = try? TypedForm(members) else { return false }
+        switch form {
+        case .uuid(let uuid): append("UUID('\(uuid.uuidString.lowercased())')")
+        case .bytes(let data): append("<\(data.count) bytes>")
+        case .decimal, .datetime, .date, .time:
+            guard let type = members[TypedForm.typeKey]?.stringValue,
+                let value = members[TypedForm.valueKey]?.stringValue
+            else { return false }
+            append(type == "decimal" ? "Decimal" : type)
+            append("(")
+            append(quoted: value)
+            append(")")
+        }
+        return true
+    }
+
+    private static func number(_ text: String) -> String {
+        switch text {
+        case "NaN": "nan"
+        case "Infinity": "inf"
+        case "-Infinity": "-inf"
+        default: text
+        }
+    }
+
+    /// Single quotes, unless only they occur within; control characters escaped.
+    private mutating func append(quoted string: String) {
+        let scalars = string.unicodeScalars
+        let quote: Unicode.Scalar = scalars.contains("'") && !scalars.contains("\"") ? "\"" : "'"
+        append(String(quote))
+        for scalar in scalars {
+            guard !isFull else { return }
+            switch scalar {
+            case quote, "\\": append("\\\(scalar)")
+            case "\n": append("\\n")
+            case "\r": append("\\r")
+            case "\t": append("\\t")
+            case "\u{0}"..<"\u{20}", "\u{7f}"..<"\u{a1}":
+                let digits = String(scalar.value, radix: 16)
+                append("\\x" + (digits.count < 2 ? "0" : "") + digits)
+            default: append(String(scalar))
+            }
+        }
+        append(String(quote))
+    }
+}
