@@ -17,6 +17,16 @@ class ChildFailure(RuntimeError):
     """A child that ended, or did not come up, when it was needed."""
 
 
+def neutral_environment() -> dict[str, str]:
+    """This process's environment without what would point a child at somebody's real servers."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("BACKHAUL_", "CELERY_", "PG"))
+        and name not in ("REDIS_URL", "DATABASE_URL")
+    }
+
+
 def _die_with_parent(fatal: signal.Signals) -> Callable[[], None]:
     libc = ctypes.CDLL(None, use_errno=True)
 
@@ -54,7 +64,7 @@ class Child:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, **(environment or {})},
+                env={**neutral_environment(), **(environment or {})},
                 cwd=directory,
                 user=user,
                 group=user,

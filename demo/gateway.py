@@ -245,6 +245,14 @@ class Gateway(JSONHandler):
             "status": "requires_payment_method",
         }
         decline = DECLINES.get(method)
+        if decline is not None:
+            code, reason = decline
+            intent["last_payment_error"] = {
+                "type": "card_error",
+                "code": code,
+                "decline_code": reason,
+                "message": "Your card was declined.",
+            }
         charge_id = f"ch_{secrets.token_hex(12)}"
         with self.books.lock:
             self.books.intents[intent["id"]] = intent
@@ -268,16 +276,9 @@ class Gateway(JSONHandler):
                 )
         if decline is None:
             return 200, intent
-        code, reason = decline
-        error = {
-            "type": "card_error",
-            "code": code,
-            "decline_code": reason,
-            "charge": charge_id,
-            "message": "Your card was declined.",
-            "payment_intent": intent,
+        return 402, {
+            "error": {**intent["last_payment_error"], "charge": charge_id, "payment_intent": intent}
         }
-        return 402, {"error": error}
 
     @staticmethod
     def validated(form: dict[str, str]) -> tuple[int, str, str]:

@@ -121,7 +121,14 @@ def endpoints(
     database: psycopg.Connection[Any], agreed: Sequence[Endpoint], base_url: str
 ) -> None:
     """Registers the webhook endpoints."""
-    raise NotImplementedError
+    with database.cursor() as cursor:
+        cursor.executemany(
+            "insert into webhook_endpoints (url, types, secrets) values (%s, %s, %s)",
+            [
+                (f"{base_url}/hooks/{each.name}", list(each.types), [each.secret])
+                for each in agreed
+            ],
+        )
 
 
 def ids(

@@ -10,7 +10,7 @@ set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-readonly run_directory="${BACKHAUL_RUN_DIR:-.run}"
+readonly run_directory=".run"
 readonly venv="$run_directory/venv"
 readonly requirements="scripts/requirements.txt"
 readonly stamp="$venv/.requirements.sha256"

@@ -9,7 +9,7 @@ log="$(mktemp)"
 trap 'rm -f "$log"' EXIT
 
 # Tests that speak to a real Celery start this interpreter.
-export BACKHAUL_PYTHON="$PWD/.run/venv/bin/python"
+export BACKHAUL_TEST_PYTHON="$PWD/.run/venv/bin/python"
 unset REDIS_URL DATABASE_URL  # tests use servers of their own, whatever the shell is set up for
 
 options=(--disable-xctest)
