@@ -50,8 +50,13 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--batch", type=int, default=128, help="of the Backhaul worker")
     parser.add_argument("--processes", type=int, default=2, help="of the Celery worker")
     parser.add_argument("--prefetch", type=int, default=64, help="multiplier of the Celery worker")
-    parser.add_argument("--at-least", type=float, default=0, metavar="RATIO",
-                        help="exit 1 when Backhaul is not this many times as fast")
+    parser.add_argument(
+        "--at-least",
+        type=float,
+        default=0,
+        metavar="RATIO",
+        help="exit 1 when Backhaul is not this many times as fast",
+    )
     return parser.parse_args()
 
 

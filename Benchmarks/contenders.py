@@ -32,9 +32,10 @@ class Contender:
 
     def outstanding(self) -> int:
         """Messages queued or in flight."""
-        queued, in_flight = (
-            self.client.pipeline(transaction=True).llen(self.queue).hlen("unacked").execute()
-        )
+        pipeline = self.client.pipeline(transaction=True)
+        pipeline.llen(self.queue)
+        pipeline.hlen("unacked")
+        queued, in_flight = pipeline.execute()
         return int(queued) + int(in_flight)
 
     def cpu_seconds(self) -> float:

@@ -1,7 +1,7 @@
 """`make demo` and `make dev`.
 
-    python -m demo run --backhaul .build/release/backhaul     exit 0 only if everything agrees
-    python -m demo dev --backhaul .build/release/backhaul     leaves it all running
+python -m demo run --backhaul .build/release/backhaul     exit 0 only if everything agrees
+python -m demo dev --backhaul .build/release/backhaul     leaves it all running
 """
 
 from __future__ import annotations
@@ -23,6 +23,15 @@ from demo.sandbox import Sandbox
 from demo.story import Failure, Story
 from demo.world import ROOT, CommandFailure, World
 
+# What can go wrong without being a mistake in the demonstration itself.
+EXPECTED = (
+    AnswerTimeout,
+    CeleryError,
+    ChildFailure,
+    CommandFailure,
+    Failure,
+    subprocess.SubprocessError,
+)
 LOGS = ROOT / ".run" / "logs"
 
 
@@ -61,10 +70,7 @@ def run(options: argparse.Namespace, display: Display) -> int:
             story.send_everything()
             story.settle()
             agrees = story.compare()
-        except (
-            AnswerTimeout, CeleryError, ChildFailure, CommandFailure, Failure,
-            subprocess.SubprocessError,
-        ) as error:
+        except EXPECTED as error:
             display.trouble(f"{type(error).__name__}: {error}")
             agrees = False
         if not agrees:

@@ -105,7 +105,9 @@ class Audit:
         )[0]
         on = self._rows("select count(*) from services where status = 'active'")[0][0]
         self._note(
-            "may log in by RADIUS", f"{logins[1]} of {on} active", "database",
+            "may log in by RADIUS",
+            f"{logins[1]} of {on} active",
+            "database",
             logins == (on, on, on),
         )
         self._doubled["activations"] = len(
@@ -249,9 +251,7 @@ class Audit:
         forged = sum(seen["forged"] for seen in tally.values())
         self._note("signatures refused", str(forged), "receiver", forged == 0)
         failed = sum(seen["failed_on_purpose"] for seen in tally.values())
-        again = sum(
-            count - 1 for seen in tally.values() for count in seen["verified"].values()
-        )
+        again = sum(count - 1 for seen in tally.values() for count in seen["verified"].values())
         self._note(
             "receiver's faults",
             f"{failed} × 500 on the first try, {again} delivered again under the same id",

@@ -77,5 +77,7 @@ def serve(world: World, seeded: Seeded, display: Display) -> None:
         for child in world.fallen():
             if child.name not in told:
                 told.add(child.name)
-                display.trouble(f"{child.name} ended with status {child.exit_status}", child.tail(5))
+                display.trouble(
+                    f"{child.name} ended with status {child.exit_status}", child.tail(5)
+                )
         time.sleep(_LOOK)

@@ -285,9 +285,7 @@ class Gateway(JSONHandler):
         """Amount in minor units, currency, payment method."""
         amount = form.get("amount", "")
         if not amount.isascii() or not amount.isdigit() or int(amount) == 0:
-            raise Refused(
-                400, "invalid_request_error", "Invalid positive integer", param="amount"
-            )
+            raise Refused(400, "invalid_request_error", "Invalid positive integer", param="amount")
         currency = form.get("currency", "")
         if len(currency) != 3 or not currency.isalpha():
             raise Refused(400, "invalid_request_error", "Invalid currency", param="currency")

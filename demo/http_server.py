@@ -46,9 +46,7 @@ class JSONHandler(BaseHTTPRequestHandler):
             return None
         return self.rfile.read(length)
 
-    def answer(
-        self, status: int, document: Any, headers: Mapping[str, str] | None = None
-    ) -> None:
+    def answer(self, status: int, document: Any, headers: Mapping[str, str] | None = None) -> None:
         """Sends `document` as JSON in one write."""
         payload = document if isinstance(document, bytes) else json.dumps(document).encode()
         self.send_response(status)

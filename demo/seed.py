@@ -97,9 +97,11 @@ def contracts(database: psycopg.Connection[Any], customer_ids: Sequence[int]) ->
     with database.transaction(), database.cursor() as cursor:
         plans = insert_plans(cursor)
         policies = insert_policies(cursor)
-        sites = ids(cursor, "insert into sites (name) values (%s) returning id", [
-            (f"Site {letter}",) for letter in "ABCD"
-        ])
+        sites = ids(
+            cursor,
+            "insert into sites (name) values (%s) returning id",
+            [(f"Site {letter}",) for letter in "ABCD"],
+        )
         pending = insert_pending_services(cursor, customer_ids, plans, sites, dice)
         established = insert_established_services(
             cursor, customer_ids[:ESTABLISHED], plans, sites, policies, now
@@ -117,23 +119,16 @@ def contracts(database: psycopg.Connection[Any], customer_ids: Sequence[int]) ->
     return Seeded(pending_services=pending, invoices=invoices, month=month)
 
 
-def endpoints(
-    database: psycopg.Connection[Any], agreed: Sequence[Endpoint], base_url: str
-) -> None:
+def endpoints(database: psycopg.Connection[Any], agreed: Sequence[Endpoint], base_url: str) -> None:
     """Registers the webhook endpoints."""
     with database.cursor() as cursor:
         cursor.executemany(
             "insert into webhook_endpoints (url, types, secrets) values (%s, %s, %s)",
-            [
-                (f"{base_url}/hooks/{each.name}", list(each.types), [each.secret])
-                for each in agreed
-            ],
+            [(f"{base_url}/hooks/{each.name}", list(each.types), [each.secret]) for each in agreed],
         )
 
 
-def ids(
-    cursor: psycopg.Cursor[Any], statement: str, rows: Sequence[Sequence[Any]]
-) -> list[int]:
+def ids(cursor: psycopg.Cursor[Any], statement: str, rows: Sequence[Sequence[Any]]) -> list[int]:
     """Runs an `insert … returning id` for each row, and gives the ids in the same order."""
     cursor.executemany(statement, rows, returning=True)
     found = []
@@ -207,9 +202,7 @@ def insert_pending_services(
     for number, customer in enumerate(customer_ids):
         plan = dice.choice(list(plans)[:3])
         address = f"100.64.{number // 250}.{number % 250 + 1}"
-        rows.append(
-            (customer, plan, dice.choice(sites), f"new-{customer}", plans[plan], address)
-        )
+        rows.append((customer, plan, dice.choice(sites), f"new-{customer}", plans[plan], address))
     return ids(
         cursor,
         "insert into services (customer_id, plan_id, site_id, radius_username, mrc_minor,"

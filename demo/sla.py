@@ -80,7 +80,7 @@ def half_up(value: Fraction) -> int:
 
 def findings(database: psycopg.Connection[Any], month: date) -> list[Finding]:
     """Every breach of `month`, recomputed from outages, maintenance and contracts."""
-    cursor = database.cursor(row_factory=namedtuple_row)
+    cursor: Any = database.cursor(row_factory=namedtuple_row)
     policies = {row.id: row for row in cursor.execute("select * from sla_policies").fetchall()}
     bands: dict[int, list[Any]] = {}
     for row in cursor.execute("select * from sla_bands order by lo").fetchall():
