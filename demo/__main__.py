@@ -14,7 +14,8 @@ import time
 from pathlib import Path
 from types import FrameType
 
-from celery.exceptions import CeleryError, TimeoutError as AnswerTimeout
+from celery.exceptions import CeleryError
+from celery.exceptions import TimeoutError as AnswerTimeout
 
 from demo.children import ChildFailure
 from demo.dev import serve

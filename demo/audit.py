@@ -6,16 +6,14 @@ read from one source and held against another.
 
 from __future__ import annotations
 
-import json
-import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from demo import sla
 from demo.display import Fact, money
+from demo.pace import busiest_second, finish_times, percentile
 from demo.seed import Seeded
 from demo.world import World
 
@@ -282,7 +280,7 @@ class Audit:
     def _pace(self) -> None:
         """Speed has nothing to agree with; it is told as it was."""
         burst = [*self._orders.activations, *self._orders.charges]
-        finished = self._finish_times(burst)
+        finished = finish_times(self._world.redis, [sent.task_id for sent in burst])
         done = [sent for sent in burst if sent.task_id in finished]
         if not done:
             return self._note("pace", "no results to measure", "results")
@@ -308,31 +306,3 @@ class Audit:
                 f" p99 {percentile(trips, 0.99) * 1e3:.1f} ms",
                 "Python client, idle workers",
             )
-
-    def _finish_times(self, sent: Sequence[Sent]) -> dict[str, datetime]:
-        """Task id → when its result was written, from Celery's own result records."""
-        keys = [f"celery-task-meta-{each.task_id}" for each in sent]
-        found = {}
-        for raw in self._world.redis.mget(keys) if keys else []:
-            if raw is None:
-                continue
-            record = json.loads(raw)
-            if record.get("date_done"):
-                found[record["task_id"]] = datetime.fromisoformat(record["date_done"])
-        return found
-
-
-def percentile(values: Iterable[float], share: float) -> float:
-    """The nearest-rank percentile; `values` must not be empty."""
-    ordered = sorted(values)
-    return ordered[max(math.ceil(share * len(ordered)) - 1, 0)]
-
-
-def busiest_second(ends: Sequence[datetime]) -> int:
-    """The most of `ends`, which are in order, within any one second."""
-    most = first = 0
-    for last, end in enumerate(ends):
-        while (end - ends[first]).total_seconds() > 1:
-            first += 1
-        most = max(most, last - first + 1)
-    return most

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 from collections.abc import Mapping
@@ -60,7 +61,5 @@ class JSONHandler(BaseHTTPRequestHandler):
     def hang_up(self) -> None:
         """Cuts the connection without an answer."""
         self.close_connection = True
-        try:
+        with contextlib.suppress(OSError):  # the client was faster
             self.connection.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass  # the client was faster

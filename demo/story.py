@@ -1,4 +1,4 @@
-"""The demonstration as it is told: by hand, all at once, a worker killed, and the books compared."""
+"""The demonstration as it is told: a few calls, everything at once, a kill, and the books."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from typing import Any
 from celery.result import AsyncResult
 
 from demo import seed
-from demo.audit import Audit, Orders, Sent, percentile
+from demo.audit import Audit, Orders, Sent
 from demo.display import Display
 from demo.isp import BillingService, CustomerService, ProvisioningService, WebhookTriggers
+from demo.pace import percentile
 from demo.seed import Seeded
 from demo.world import CONCURRENCY, World
 
