@@ -1,0 +1,58 @@
+# Every command a newcomer needs; `make` alone lists them. CI runs .ci/run, which runs `make test`.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+PYTHON := .run/venv/bin/python
+RELEASE_BINARY := .build/release/backhaul
+export PYTHONDONTWRITEBYTECODE := 1
+
+.PHONY: help
+help: ## list these commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  \033[1mmake %-12s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: release ## the whole story in about a minute: Celery enqueues, Swift works, the books are compared
+	@exec $(PYTHON) -m demo run --backhaul $(RELEASE_BINARY) $(DEMO_OPTIONS)
+
+.PHONY: dev
+dev: release ## servers, workers, scheduler and counterparts, left running for you to use
+	@exec $(PYTHON) -m demo dev --backhaul $(RELEASE_BINARY) $(DEMO_OPTIONS)
+
+.PHONY: test
+test: bootstrap ## every test, on real servers and with a real Celery (FILTER=RedisTests for some)
+	@scripts/test.sh $(FILTER)
+
+.PHONY: build
+build: bootstrap ## debug build of everything, tests included
+	swift build --build-tests
+
+.PHONY: release
+release: bootstrap ## optimised build of the backhaul executable
+	@scripts/release.sh
+
+.PHONY: bench
+bench: release ## no-op jobs per second, one worker process beside a Python Celery worker
+	@exec $(PYTHON) -m Benchmarks --backhaul $(RELEASE_BINARY) $(BENCH_OPTIONS)
+
+.PHONY: lint
+lint: ## formatting and syntax, without changing anything
+	@scripts/lint.sh
+
+.PHONY: format
+format: ## format all Swift
+	swift format --in-place --parallel --recursive Package.swift Sources Tests
+
+.PHONY: golden
+golden: bootstrap ## capture the golden messages again, from the pinned Celery
+	$(PYTHON) scripts/capture-golden.py
+
+.PHONY: bootstrap
+bootstrap: ## install what is missing: Debian packages (as root), Python packages in .run/venv
+	@scripts/bootstrap.sh
+
+.PHONY: clean
+clean: ## remove everything these commands made
+	rm -rf .build .run Benchmarks/results/latest.json

@@ -1,0 +1,1 @@
+"""The demonstration: a Python ISP, its payment gateway, its customers' webhooks, and Backhaul."""
