@@ -18,19 +18,21 @@ final class Journal: Sendable {
     /// Jobs by outcome since the start.
     var totals: [String: Int] { counts.withLock { $0 } }
 
-    /// Notes what became of a delivery.
-    func record(_ conclusion: Conclusion, _ answer: Settlement) {
-        let word = answer == .leaseLost ? "lease_lost" : conclusion.outcome.word
+    /// Notes what became of a delivery. A settle that had to be repeated may find its own work done:
+    /// then a lost lease says nothing, and is no warning.
+    func record(_ conclusion: Conclusion, _ answer: Settlement, isRepeat: Bool) {
+        let isLost = answer == .leaseLost && !isRepeat
+        let word = isLost ? "lease_lost" : conclusion.outcome.word
         counts.withLock { $0[word, default: 0] += 1 }
-        let (level, sentence) = announcement(conclusion.outcome, answer)
+        let (level, sentence) = announcement(conclusion.outcome, isLost: isLost)
         guard logger.logLevel <= level else { return }
         logger.log(level: level, sentence, metadata: metadata(of: conclusion, word))
     }
 
     private func announcement(
-        _ outcome: Outcome, _ answer: Settlement
+        _ outcome: Outcome, isLost: Bool
     ) -> (Logger.Level, Logger.Message) {
-        if answer == .leaseLost { return (.warning, "the lease was lost; another worker has the job") }
+        if isLost { return (.warning, "the lease was lost; another worker has the job") }
         return switch outcome {
         case .succeeded: (.info, "job succeeded")
         case .retry: (.notice, "job failed and will be tried again")

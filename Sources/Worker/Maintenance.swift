@@ -1,6 +1,6 @@
-import Broker
+package import Broker
 import JobModel
-import Logging
+package import Logging
 
 /// Moves delayed messages to their queues when their time has come.
 struct DuePromoter: Sendable {

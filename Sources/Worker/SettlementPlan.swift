@@ -73,7 +73,7 @@ struct SettlementPlan: Sendable {
         if let message = conclusion.message {
             return .failure(report, of: message, at: time.now)
         }
-        return conclusion.id.map { .failure(report, ofUnreadable: $0, at: time.now) }
+        return conclusion.id.map { .failure(report, id: $0, name: conclusion.name, at: time.now) }
     }
 
     private func result(

@@ -83,19 +83,25 @@ final class Settler: Sendable {
     }
 
     private func settleUntilAnswered(_ batch: [Conclusion]) async {
-        let settlings = batch.map(plan.settling)
-        while true {
+        var open = batch.map { (conclusion: $0, settling: plan.settling($0)) }
+        var isRepeat = false
+        while !open.isEmpty {
             do throws(BrokerError) {
-                let answers = try await broker.settle(settlings)
-                outage.ended()
-                held.remove(batch.lazy.map(\.delivery))
-                for (conclusion, answer) in zip(batch, answers) {
-                    journal.record(conclusion, answer)
+                let answers = try await broker.settle(open.map(\.settling))
+                let answered = zip(open, answers).filter { $0.1 != .refused }
+                held.remove(answered.lazy.map(\.0.conclusion.delivery))
+                for ((conclusion, _), answer) in answered {
+                    journal.record(conclusion, answer, isRepeat: isRepeat)
                 }
-                return
+                open = zip(open, answers).filter { $0.1 == .refused }.map(\.0)
+                guard !open.isEmpty else { break }
+                let refusal = BrokerError(code: .server, message: "Redis refused to settle jobs")
+                try? await Task.sleep(for: outage.began(refusal))
             } catch {
+                isRepeat = true
                 try? await Task.sleep(for: outage.began(error))
             }
         }
+        outage.ended()
     }
 }

@@ -1,4 +1,3 @@
-package import Broker
 package import JobModel
 
 /// What an operator decides about one worker process.
