@@ -89,8 +89,8 @@ let package = Package(
         .executableTarget(
             name: "Backhaul",
             dependencies: [
-                "JobModel", "Redis", "Postgres", "HTTP", "Broker", "Store", "Enqueue", "Jobs",
-                "Worker", "Scheduler", arguments, yaml, signals, log,
+                "Mailbox", "JobModel", "Redis", "Postgres", "HTTP", "Broker", "Store", "Enqueue",
+                "Jobs", "Worker", "Scheduler", arguments, yaml, signals, log,
             ],
             swiftSettings: house),
 

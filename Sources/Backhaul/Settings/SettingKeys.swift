@@ -1,0 +1,168 @@
+import JobModel
+import Logging
+
+extension SettingKey {
+    /// Every setting, in the order of the documents.
+    static let all: [SettingKey] =
+        redis + database + worker + limits + kept + scheduler + http + payments + log
+
+    private static let mebibyte = 1_048_576
+
+    private static let redis: [SettingKey] = [
+        SettingKey(
+            "redis.url", \.redis.url, .secretURL(.redis), flag: "--redis", wellKnown: "REDIS_URL",
+            meaning: "The Redis server that holds the queues."),
+        SettingKey(
+            "redis.key_prefix", \.redis.keyPrefix, .text(maximumBytes: 100),
+            meaning: "Put before every key; the same text as Celery's global_keyprefix."),
+        SettingKey(
+            "redis.connect_timeout_seconds", \.redis.connectTimeout, .seconds(0.1...300),
+            meaning: "How long one attempt to connect to Redis may take."),
+        SettingKey(
+            "redis.command_timeout_seconds", \.redis.commandTimeout, .seconds(0.1...300),
+            meaning: "How long Redis may take to answer a command before the connection is dropped."
+        ),
+    ]
+
+    private static let database: [SettingKey] = [
+        SettingKey(
+            "database.url", \.database.url, .optional(.secretURL(.postgres)), flag: "--database",
+            wellKnown: "DATABASE_URL",
+            meaning: "The PostgreSQL database; worker and migrate need it."),
+        SettingKey(
+            "database.pool_size", \.database.poolSize, .wholeNumber(1...256, unit: "connections"),
+            meaning: "The most connections one process opens to PostgreSQL."),
+        SettingKey(
+            "database.connect_timeout_seconds", \.database.connectTimeout, .seconds(0.1...300),
+            meaning: "How long one attempt to connect to PostgreSQL may take."),
+        SettingKey(
+            "database.statement_timeout_seconds", \.database.statementTimeout,
+            .seconds(0.1...3600),
+            meaning: "How long one SQL statement may run before the server cancels it."),
+    ]
+
+    private static let worker: [SettingKey] = [
+        SettingKey(
+            "worker.queues", \.worker.queues, .queueNames, flag: "--queues",
+            meaning: "The queues a worker serves, first things first."),
+        SettingKey(
+            "worker.concurrency", \.worker.concurrency, .wholeNumber(1...4096, unit: "jobs"),
+            flag: "--concurrency",
+            meaning: "The most jobs one worker runs at the same time."),
+        SettingKey(
+            "worker.batch_size", \.worker.batchSize, .wholeNumber(1...128, unit: "messages"),
+            meaning: "The most messages taken from Redis in one round trip."),
+        SettingKey(
+            "worker.lease_seconds", \.worker.lease, .seconds(0.2...3600),
+            meaning: "How long a silent worker keeps its jobs before another one takes them over."),
+        SettingKey(
+            "worker.lease_renewal_seconds", \.worker.leaseRenewal, .seconds(0.1...1800),
+            meaning: "How often a worker renews its lease; at most half of worker.lease_seconds."),
+        SettingKey(
+            "worker.visibility_timeout_seconds", \.worker.visibilityTimeout,
+            .seconds(1...31_536_000),
+            meaning:
+                "How long a message reserved by a Celery worker stays with it; same as Celery's own."
+        ),
+        SettingKey(
+            "worker.grace_seconds", \.worker.grace, .seconds(0...86_400),
+            meaning: "How long running jobs may go on after SIGTERM before they are given back."),
+        SettingKey(
+            "worker.wait_seconds", \.worker.wait, .seconds(0.1...60),
+            meaning: "How long an idle worker waits in one blocking call for new work."),
+    ]
+
+    private static let limits: [SettingKey] = [
+        SettingKey(
+            "limits.envelope_bytes", \.limits.envelopeBytes,
+            .wholeNumber(1024...(512 * mebibyte), unit: "bytes"),
+            meaning: "The largest message that is read; larger ones go to quarantine."),
+        SettingKey(
+            "limits.body_bytes", \.limits.bodyBytes,
+            .wholeNumber(1024...(512 * mebibyte), unit: "bytes"),
+            meaning: "The largest message body after decompression."),
+        SettingKey(
+            "limits.nesting_depth", \.limits.depth, .wholeNumber(8...512, unit: "levels"),
+            meaning: "How deep arrays and objects of a message may be nested."),
+    ]
+
+    private static let kept: [SettingKey] = [
+        SettingKey(
+            "results.enabled", \.results.isEnabled, .truth,
+            meaning: "Whether results are written for AsyncResult.get()."),
+        SettingKey(
+            "results.expires_seconds", \.results.expires, .seconds(1...31_536_000),
+            meaning: "How long a result is kept."),
+        SettingKey(
+            "dead.maximum_entries", \.dead.maximumEntries,
+            .wholeNumber(1...10_000_000, unit: "entries"),
+            meaning: "The most dead letters kept; beyond it the oldest are dropped."),
+        SettingKey(
+            "quarantine.maximum_entries", \.quarantine.maximumEntries,
+            .wholeNumber(1...10_000_000, unit: "entries"),
+            meaning: "The most unreadable messages kept; beyond it the oldest are dropped."),
+    ]
+
+    private static let scheduler: [SettingKey] = [
+        SettingKey(
+            "scheduler.file", \.scheduler.file, .path, flag: "--schedule",
+            meaning: "The file with the schedule entries.")
+    ]
+
+    private static let http: [SettingKey] = [
+        SettingKey(
+            "http.allow", \.http.allow, .addressRanges,
+            meaning: "Private address ranges that webhooks may reach all the same."),
+        SettingKey(
+            "http.connect_timeout_seconds", \.http.connectTimeout, .seconds(0.1...300),
+            meaning: "How long one outgoing connection may take to open."),
+        SettingKey(
+            "http.total_timeout_seconds", \.http.totalTimeout, .seconds(0.1...3600),
+            meaning: "How long one outgoing request may take from start to last byte."),
+        SettingKey(
+            "http.response_bytes", \.http.responseBytes,
+            .wholeNumber(0...(64 * mebibyte), unit: "bytes"),
+            meaning: "The most of a response body that is read; longer ones are cut off."),
+    ]
+
+    private static let payments: [SettingKey] = [
+        SettingKey(
+            "payments.gateway_url", \.payments.gatewayURL, .optional(.url(.http)),
+            meaning: "The address of the payment gateway; without it payment jobs fail at once."),
+        SettingKey(
+            "payments.api_key", \.payments.apiKey, .optional(.secret),
+            meaning: "The key sent to the payment gateway."),
+    ]
+
+    private static let log: [SettingKey] = [
+        SettingKey(
+            "log.level", \.log.level, .choice, flag: "--log-level",
+            meaning: "The least severe lines that are written."),
+        SettingKey(
+            "log.format", \.log.format, .choice, flag: "--log-format",
+            meaning: "The shape of a log line: text for people, json for collectors."),
+    ]
+}
+
+extension SettingForm where Value == [QueueName] {
+    static var queueNames: Self {
+        .list(of: "queue names", count: 1...64, show: \.text) { text throws(SettingRefusal) in
+            do { return try QueueName(text) } catch {
+                throw SettingRefusal("holds a name that cannot be used: \(error)")
+            }
+        }
+    }
+}
+
+extension SettingForm where Value == [String] {
+    static var addressRanges: Self {
+        .list(of: "address ranges such as 10.0.0.0/8", count: 0...64, show: \.self) {
+            text throws(SettingRefusal) in
+            guard AddressRange.isWellFormed(text) else {
+                throw SettingRefusal(
+                    "holds “\(text)”, which is not an address range such as 10.0.0.0/8 or fd00::/8")
+            }
+            return text
+        }
+    }
+}

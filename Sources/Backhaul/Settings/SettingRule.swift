@@ -1,0 +1,31 @@
+/// A rule between settings that are each well formed.
+struct SettingRule: Sendable {
+    /// The keys it is about; a problem is reported at the first.
+    let keys: [String]
+    /// What is wrong, or `nil`.
+    let complaint: @Sendable (Settings) -> String?
+
+    /// Every rule.
+    static let all: [SettingRule] = [leaseOutlivesRenewal, connectingFitsInRequest]
+
+    /// One renewal may be late or lost, and the lease must still hold.
+    private static let leaseOutlivesRenewal = SettingRule(
+        keys: ["worker.lease_seconds", "worker.lease_renewal_seconds"]
+    ) { settings in
+        let lease = settings.worker.lease
+        let renewal = settings.worker.leaseRenewal
+        guard lease < renewal * 2 else { return nil }
+        return "must be at least twice worker.lease_renewal_seconds; "
+            + "\(lease.secondsText) is less than 2 × \(renewal.secondsText)"
+    }
+
+    private static let connectingFitsInRequest = SettingRule(
+        keys: ["http.total_timeout_seconds", "http.connect_timeout_seconds"]
+    ) { settings in
+        let total = settings.http.totalTimeout
+        let connect = settings.http.connectTimeout
+        guard total < connect else { return nil }
+        return "must be at least http.connect_timeout_seconds; "
+            + "\(total.secondsText) is less than \(connect.secondsText)"
+    }
+}

@@ -1,0 +1,96 @@
+import JobModel
+import Logging
+
+/// Everything that can be set, as one value: made once at start by ``SettingsLoader``, then read.
+///
+/// The initial values here *are* the defaults; `SettingKey.all` says how each is named, checked and
+/// described, and `config/default.yaml` and `docs/configuration.md` are compared with both.
+struct Settings: Sendable, Equatable {
+    var redis = RedisSettings()
+    var database = DatabaseSettings()
+    var worker = WorkerSettings()
+    var limits = WireLimits()
+    var results = ResultsSettings()
+    var dead = KeptSettings()
+    var quarantine = KeptSettings()
+    var scheduler = SchedulerSettings()
+    var http = HTTPSettings()
+    var payments = PaymentsSettings()
+    var log = LogSettings()
+}
+
+/// Where Redis is and how long to wait for it.
+struct RedisSettings: Sendable, Equatable {
+    var url = Secret.url("redis://127.0.0.1:6379/0")
+    /// Put before every key, as Celery's `global_keyprefix`.
+    var keyPrefix = ""
+    var connectTimeout: Duration = .seconds(5)
+    var commandTimeout: Duration = .seconds(10)
+}
+
+/// Where PostgreSQL is and how much of it may be used.
+struct DatabaseSettings: Sendable, Equatable {
+    /// `nil` when not set; commands that need it ask `LoadedSettings.databaseURL()`.
+    var url: Secret?
+    var poolSize = 8
+    var connectTimeout: Duration = .seconds(5)
+    var statementTimeout: Duration = .seconds(30)
+}
+
+/// What a worker serves and how it holds what it took.
+struct WorkerSettings: Sendable, Equatable {
+    /// Served in this order.
+    var queues: [QueueName] = ["celery", "provisioning", "payments", "sla", "webhooks"]
+    var concurrency = 64
+    var batchSize = 64
+    var lease: Duration = .seconds(10)
+    var leaseRenewal: Duration = .seconds(3)
+    var visibilityTimeout: Duration = .seconds(3600)
+    var grace: Duration = .seconds(25)
+    var wait: Duration = .seconds(5)
+}
+
+/// What is kept of finished jobs for whoever waits on them.
+struct ResultsSettings: Sendable, Equatable {
+    var isEnabled = true
+    var expires: Duration = .seconds(86_400)
+}
+
+/// How many messages are kept before the oldest make room.
+struct KeptSettings: Sendable, Equatable {
+    var maximumEntries = 100_000
+}
+
+/// What the scheduler fires.
+struct SchedulerSettings: Sendable, Equatable {
+    var file = "config/schedule.yaml"
+}
+
+/// What outgoing HTTP requests may reach, and their bounds.
+struct HTTPSettings: Sendable, Equatable {
+    /// Private address ranges that may be reached all the same, in CIDR notation.
+    var allow: [String] = []
+    var connectTimeout: Duration = .seconds(5)
+    var totalTimeout: Duration = .seconds(15)
+    var responseBytes = 65_536
+}
+
+/// The payment gateway.
+struct PaymentsSettings: Sendable, Equatable {
+    var gatewayURL: String?
+    var apiKey: Secret?
+}
+
+/// What is written to standard error.
+struct LogSettings: Sendable, Equatable {
+    var level: Logger.Level = .info
+    var format: LogFormat = .text
+}
+
+/// The shape of a log line.
+enum LogFormat: String, Sendable, CaseIterable {
+    /// One calm line for people.
+    case text
+    /// One JSON object a line, for collectors.
+    case json
+}
