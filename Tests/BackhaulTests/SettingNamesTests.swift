@@ -49,8 +49,8 @@ struct SettingNamesTests {
     @Test("every flag of the table is a flag of some command's options")
     func flags() {
         let help =
-            SharedOptions.helpMessage() + WorkerOptions.helpMessage()
-            + SchedulerOptions.helpMessage()
+            SharedOptions.helpMessage() + WorkerFlags.helpMessage()
+            + SchedulerFlags.helpMessage()
         for flag in SettingKey.all.compactMap(\.flag) { #expect(help.contains("\(flag) <")) }
     }
 
@@ -60,7 +60,7 @@ struct SettingNamesTests {
             "--redis", "redis://r/1", "--set", "worker.grace_seconds=60", "--set",
             "redis.key_prefix=a=b", "--log-level", "debug",
         ])
-        let worker = try WorkerOptions.parse(["--queues", "a,b", "--concurrency", "3"])
+        let worker = try WorkerFlags.parse(["--queues", "a,b", "--concurrency", "3"])
         let settings = try shared.settings(adding: worker.flagValues, environment: [:]).settings
         #expect(settings.redis.url.revealed == "redis://r/1")
         #expect(settings.redis.keyPrefix == "a=b")

@@ -17,8 +17,8 @@ struct SettingsCommand: ParsableCommand {
             """)
 
     @OptionGroup var shared: SharedOptions
-    @OptionGroup var worker: WorkerOptions
-    @OptionGroup var scheduler: SchedulerOptions
+    @OptionGroup var worker: WorkerFlags
+    @OptionGroup var scheduler: SchedulerFlags
     @OptionGroup var format: OutputOptions
 
     @Option(help: "Print every setting with its default and meaning instead: yaml or markdown.")

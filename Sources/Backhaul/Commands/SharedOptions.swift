@@ -84,17 +84,17 @@ struct SharedOptions: ParsableArguments {
 
     /// What a command begins with: the settings, or all that is wrong with them and exit code 78.
     ///
-    /// `more` are the command's own flags, such as `WorkerOptions.flagValues`.
+    /// `more` are the command's own flags, such as `WorkerFlags.flagValues`.
     func load(adding more: [FlagValue] = []) throws -> LoadedSettings {
         do { return try settings(adding: more) } catch { throw error.exit() }
     }
 }
 
 /// The flags of commands that work on queues.
-struct WorkerOptions: ParsableArguments {
+struct WorkerFlags: ParsableArguments {
     @Option(
         name: .customLong("queues"),
-        help: ArgumentHelp("Queues to serve, in order.", valueName: "a,b,c"))
+        help: ArgumentHelp("Queues to serve, in turn.", valueName: "a,b,c"))
     var queues: String?
 
     @Option(
@@ -112,7 +112,7 @@ struct WorkerOptions: ParsableArguments {
 }
 
 /// The flags of commands that read the schedule.
-struct SchedulerOptions: ParsableArguments {
+struct SchedulerFlags: ParsableArguments {
     @Option(
         name: .customLong("schedule"),
         help: ArgumentHelp("The file with the schedule entries.", valueName: "path"))

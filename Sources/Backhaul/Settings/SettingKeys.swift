@@ -44,7 +44,7 @@ extension SettingKey {
     private static let worker: [SettingKey] = [
         SettingKey(
             "worker.queues", \.worker.queues, .queueNames, flag: "--queues",
-            meaning: "The queues a worker serves, first things first."),
+            meaning: "The queues a worker serves, in turn; priority counts before the queue."),
         SettingKey(
             "worker.concurrency", \.worker.concurrency, .wholeNumber(1...4096, unit: "jobs"),
             flag: "--concurrency",

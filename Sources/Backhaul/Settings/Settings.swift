@@ -39,7 +39,7 @@ struct DatabaseSettings: Sendable, Equatable {
 
 /// What a worker serves and how it holds what it took.
 struct WorkerSettings: Sendable, Equatable {
-    /// Served in this order.
+    /// Served in turn, within one priority step.
     var queues: [QueueName] = ["celery", "provisioning", "payments", "sla", "webhooks"]
     var concurrency = 64
     var batchSize = 64

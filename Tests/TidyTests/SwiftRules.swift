@@ -1,0 +1,91 @@
+/// Rules about one Swift file.
+enum SwiftRules {
+    static let maximumLines = 400
+
+    static func length(_ file: TidyFile) -> [Finding] {
+        let count = file.lines.count - (file.text.hasSuffix("\n") ? 1 : 0)
+        guard count > maximumLines else { return [] }
+        return [
+            Finding(
+                path: file.path, line: maximumLines + 1,
+                advice:
+                    "\(count) lines; at most \(maximumLines): move one concept to a file of its own"
+            )
+        ]
+    }
+
+    /// Files that may make an unstructured task, and why.
+    static let unstructuredTaskFiles: [String: String] = [:]
+
+    static func unstructuredTasks(_ file: TidyFile) -> [Finding] {
+        guard unstructuredTaskFiles[file.path] == nil else { return [] }
+        return file.findings(
+            of: /(?:^|[^\w.])Task\s*(?:<[^>]*>\s*)?(?:\{|\(|\.detached|\.init|\.immediate)/,
+            in: file.swift.code,
+            "a task that nobody waits for outlives its service; use a task group")
+    }
+
+    /// Files that may read the machine's own clock, and why.
+    static let clockFiles: [String: String] = [
+        "Sources/JobModel/TimeSource.swift": "the machine's wall clock behind its seam",
+        "Sources/Broker/RedisLeaseRenewal.swift": "how long ago this process renewed its lease",
+        "Sources/Worker/JobRunner.swift": "how long a body ran, for its log line",
+        "Sources/Worker/Outage.swift": "how long an outage lasted, for its log line",
+    ]
+
+    /// Modules whose deadlines are those of sockets and threads, or that choose the clock for all.
+    static let clockModules: Set = [
+        "Backhaul", "Redis", "Postgres", "HTTP", "Mailbox", "TestSupport",
+    ]
+
+    static func wallClocks(_ file: TidyFile) -> [Finding] {
+        guard file.isSource, clockFiles[file.path] == nil else { return [] }
+        return readings(
+            file,
+            of: /\bDate\(\)|\bDate\.now\b|timeIntervalSinceNow|\bgettimeofday\b|\btime\(nil\)/,
+            "take the date from a TimeSource that is handed in")
+    }
+
+    static func monotonicClocks(_ file: TidyFile) -> [Finding] {
+        guard file.isSource, let module = file.module, !clockModules.contains(module),
+            clockFiles[file.path] == nil
+        else { return [] }
+        // As a default argument a clock is still handed in.
+        let code = file.swift.code.replacing(
+            /any Clock<Duration>\s*=\s*ContinuousClock\(\)/, with: "")
+        return file.findings(
+            of: /\bContinuousClock\b|\bSuspendingClock\b|\bDispatchTime\b|\bclock_gettime\b/,
+            in: code,
+            "take `any Clock<Duration>` as a parameter, so that tests need not wait")
+    }
+
+    private static func readings(
+        _ file: TidyFile, of pattern: Regex<some Any>, _ advice: String
+    ) -> [Finding] {
+        file.findings(of: pattern, in: file.swift.code, advice)
+    }
+
+    static func sleeps(_ file: TidyFile) -> [Finding] {
+        readings(
+            file,
+            of:
+                /(?:^|\W)(?:sleep\(\s*(?:(?:for|nanoseconds):\s*)?(?:\.\w+\(\s*)?[0-9]|usleep\(|Thread\.sleep)/,
+            "a sleep of fixed length is too short or too long; wait for a condition with a deadline"
+        )
+    }
+
+    static func prints(_ file: TidyFile) -> [Finding] {
+        guard file.isSource, file.module != "Backhaul" else { return [] }
+        return readings(
+            file, of: /(?:^|[^\w.])(?:print|debugPrint|dump|NSLog)\(/,
+            "libraries do not print; log through the Logger that is handed in")
+    }
+
+    static func redisKeys(_ file: TidyFile) -> [Finding] {
+        guard file.isSource, file.path != "Sources/Broker/RedisKeys.swift" else { return [] }
+        return file.findings(
+            of: /"[^"]*(?:\bbackhaul:[a-z{\\]|\bunacked|celery-task-meta-|_kombu\.binding)/,
+            in: file.swift.codeAndStrings,
+            "Redis keys are made in Sources/Broker/RedisKeys.swift; add the key there")
+    }
+}
