@@ -18,6 +18,7 @@ struct Main: AsyncParsableCommand {
             """,
         version: VersionCommand.version,
         subcommands: [
+            WorkerCommand.self, EnqueueCommand.self, QuarantineCommand.self, DeadCommand.self,
             SettingsCommand.self, VersionCommand.self,
         ])
 }

@@ -19,5 +19,6 @@ package enum LogKey {
     package static let httpStatus = "http.status"
     package static let sqlName = "sql.name"
     package static let count = "count"
+    package static let concurrency = "concurrency"
     package static let outageSeconds = "outage_s"
 }

@@ -1,0 +1,115 @@
+import ArgumentParser
+import Broker
+import Enqueue
+import Foundation
+import JobModel
+
+/// `backhaul enqueue`: puts one job on a queue.
+struct EnqueueCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "enqueue",
+        abstract: "Put one job on a queue, for a Swift or a Python worker.",
+        discussion: """
+            Prints the id of the job.
+
+            Examples:
+              backhaul enqueue isp_framework.process_service_provisioning --args '[42]'
+              backhaul enqueue payments.charge_invoice --kwargs '{"invoice_id": 7}' --queue payments
+              backhaul enqueue sla.sweep --queue sla --countdown 60 --priority 9
+              backhaul enqueue backhaul.ping --expires 30
+            """)
+
+    @Argument(help: "The job's name, as Celery knows it.")
+    var job: String
+
+    @Option(help: ArgumentHelp("Positional arguments.", valueName: "JSON array"))
+    var args = "[]"
+
+    @Option(help: ArgumentHelp("Keyword arguments.", valueName: "JSON object"))
+    var kwargs = "{}"
+
+    @Option(help: "The queue; the job's own when this program knows it, else celery.")
+    var queue: String?
+
+    @Option(help: "0 is the most urgent, 9 the least.")
+    var priority: Int?
+
+    @Option(help: ArgumentHelp("Run no sooner than this many seconds from now.", valueName: "seconds"))
+    var countdown: Double?
+
+    @Option(help: ArgumentHelp("Do not run later than this many seconds from now.", valueName: "seconds"))
+    var expires: Double?
+
+    @Option(help: "The job's id; a fresh UUID without it.")
+    var id: String?
+
+    @OptionGroup var shared: SharedOptions
+
+    func run() async throws {
+        let options = try enqueueOptions(now: SystemTime().now)
+        let (args, kwargs) = try arguments()
+        let composition = Composition(try shared.load())
+        let broker = try composition.broker()
+        let enqueuer = Enqueuer(broker: broker)
+        do throws(EnqueueError) {
+            let id = try await enqueuer.enqueue(JobName(job), args: args, kwargs: kwargs, options)
+            print(id)
+        } catch {
+            await broker.close()
+            throw CommandFailure(
+                message: "the job could not be enqueued: \(error)",
+                advice: "check REDIS_URL, then run `backhaul doctor`")
+        }
+        await broker.close()
+    }
+
+    private func enqueueOptions(now: Date) throws -> EnqueueOptions {
+        var options = EnqueueOptions()
+        if let queue {
+            do { options.queue = try QueueName(queue) } catch {
+                throw ValidationError("--queue: \(error)")
+            }
+        } else {
+            options.queue = BuiltInJobs.queue(of: JobName(job))
+        }
+        if let priority {
+            guard (0...9).contains(priority) else {
+                throw ValidationError("--priority must be 0 to 9, not \(priority)")
+            }
+            options.priority = Priority(priority)
+        }
+        if let countdown {
+            guard countdown >= 0, countdown.isFinite else {
+                throw ValidationError("--countdown must be zero or more seconds")
+            }
+            options.delay = .seconds(countdown)
+        }
+        if let expires {
+            guard expires > 0, expires.isFinite else {
+                throw ValidationError("--expires must be more than zero seconds")
+            }
+            options.expires = now.addingTimeInterval(expires)
+        }
+        if let id {
+            guard !id.isEmpty else { throw ValidationError("--id must not be empty") }
+            options.id = JobID(id)
+        }
+        return options
+    }
+
+    private func arguments() throws -> ([JSONValue], JSONObject) {
+        guard case .array(let args) = try parse(args, flag: "--args") else {
+            throw ValidationError("--args must be a JSON array, such as '[42]'")
+        }
+        guard case .object(let kwargs) = try parse(kwargs, flag: "--kwargs") else {
+            throw ValidationError("--kwargs must be a JSON object, such as '{\"service_id\": 42}'")
+        }
+        return (args, kwargs)
+    }
+
+    private func parse(_ text: String, flag: String) throws -> JSONValue {
+        do { return try JSONValue(parsing: Array(text.utf8)) } catch {
+            throw ValidationError("\(flag) is not JSON: \(error)")
+        }
+    }
+}
