@@ -32,6 +32,9 @@ package protocol Broker: Sendable {
         of presence: WorkerPresence, every period: Duration,
         holding tags: @escaping @Sendable () -> [String]
     ) -> any LeaseRenewal
+
+    /// Strikes a worker off that has given everything back, so that nobody waits for its lease.
+    func leave(_ worker: WorkerID) async throws(BrokerError)
 }
 
 /// Waits for a message on one list.

@@ -15,6 +15,11 @@ extension RedisBroker {
         return total
     }
 
+    package func leave(_ worker: WorkerID) async throws(BrokerError) {
+        _ = try await send(RedisCommand("ZADD", keys.workers, 0, worker.text))
+        _ = try await forget(worker)
+    }
+
     private func expiredWorkers() async throws(BrokerError) -> [WorkerID] {
         let clock = try await send(RedisCommand("TIME"))
         guard let parts = clock.array, parts.count == 2, let seconds = parts[0].int else {

@@ -58,7 +58,6 @@ package final class WorkerService: Sendable {
         let renewal = broker.keepLease(of: presence, every: options.leaseRenewal) { [held] in
             held.all
         }
-        defer { renewal.cancel() }
         await withTaskGroup(of: Void.self) { services in
             services.addTask { await self.settler.run() }
             await withTaskGroup(of: Void.self) { maintenance in
@@ -70,6 +69,9 @@ package final class WorkerService: Sendable {
             }
             settler.close()
         }
+        renewal.cancel()
+        // When this fails, the lease runs out by itself.
+        try? await broker.leave(WorkerID(text: presence.worker))
     }
 
     /// Begins draining, as the first TERM asks. Safe to call from anywhere, any number of times.
