@@ -13,7 +13,10 @@ enum TimestampText {
     static func text(_ date: Date) -> String {
         let seconds = date.timeIntervalSinceReferenceDate
         guard seconds.isFinite, abs(seconds) < 9e12 else { return "date out of range" }
-        let microseconds = Int64((seconds * 1e6).rounded())
+        // The fraction apart: a product of the whole would lose the last microsecond after 2137.
+        let whole = seconds.rounded(.down)
+        let microseconds =
+            Int64(whole) * 1_000_000 + Int64(((seconds - whole) * 1e6).rounded())
         var days = microseconds / microsecondsPerDay
         var rest = microseconds % microsecondsPerDay
         if rest < 0 {

@@ -155,6 +155,12 @@ package final class PostgresServer: Sendable {
     /// Ends the server in order; sessions are terminated with an `adminShutdown`.
     package func stop() async { await end(SIGINT) }
 
+    /// Stops the server in its tracks: connections are accepted by the kernel and never answered.
+    package func pause() { state.withLock { $0.process }?.send(SIGSTOP) }
+
+    /// Lets a paused server go on.
+    package func resume() { state.withLock { $0.process }?.send(SIGCONT) }
+
     /// Starts the server again on the same port and data; ends it first if it runs.
     package func restart() async throws {
         await stop()
