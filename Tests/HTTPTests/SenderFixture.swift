@@ -31,17 +31,3 @@ extension AddressPolicy {
         get throws { AddressPolicy(allowing: [try CIDR("127.0.0.1")]) }
     }
 }
-
-/// Something did not come true in time.
-struct NeverTrue: Error {}
-
-/// Waits until `condition` holds, ten seconds at most.
-func eventually(_ condition: () throws -> Bool) async throws {
-    let deadline = ContinuousClock.now + .seconds(10)
-    while try !condition() {
-        guard ContinuousClock.now < deadline else { throw NeverTrue() }
-        try await ContinuousClock().sleep(for: pollInterval)
-    }
-}
-
-private let pollInterval: Duration = .milliseconds(5)
