@@ -100,6 +100,7 @@ final class CurlEasy {
     /// An option that is refused is unknown to this libcurl or out of memory: a request without it
     /// could be unsafe, so the process stops.
     private func check(_ code: CURLcode, _ option: CURLoption) {
-        precondition(code == CURLE_OK, "libcurl refused option \(option.rawValue): \(code.rawValue)")
+        precondition(
+            code == CURLE_OK, "libcurl refused option \(option.rawValue): \(code.rawValue)")
     }
 }

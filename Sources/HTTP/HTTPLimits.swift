@@ -18,7 +18,9 @@ package struct HTTPLimits: Sendable, Equatable {
     package var maximumInFlight = 256
     /// Requests waiting for a slot; one more is refused as overloaded.
     package var maximumQueued = 10_000
-    /// Transfers on the wire at once to one scheme, host and port. A slow host takes no more slots
+    /// Transfers on the wire at once to one scheme, host and port.
+    ///
+    /// A slow host takes no more slots
     /// than these, so the others are not held up.
     package var maximumConnectionsPerHost = 32
 

@@ -4,8 +4,9 @@ package struct HTTPRequest: Sendable {
     package var method: String
     /// An absolute `http` or `https` URL without credentials.
     package var url: String
-    /// In the order they are sent. Those that frame the message are the transport's own and are
-    /// refused: `Host`, `Content-Length`, `Transfer-Encoding`, `Connection` and their kin.
+    /// In the order they are sent.
+    ///
+    /// Those that frame the message are the transport's own and are refused: `Host`, `Content-Length`, `Transfer-Encoding`, `Connection` and their kin.
     package var headers: [(name: String, value: String)]
     /// Empty for none.
     package var body: [UInt8]

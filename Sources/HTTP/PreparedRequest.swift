@@ -126,7 +126,8 @@ struct RequestTarget: Sendable, Equatable {
             defer { unsafe curl_free(text) }
             return unsafe String(cString: text)
         }
-        guard let scheme = part(CURLUPART_SCHEME)?.lowercased(), scheme == "http" || scheme == "https"
+        guard let scheme = part(CURLUPART_SCHEME)?.lowercased(),
+            scheme == "http" || scheme == "https"
         else { throw Self.foreignProtocol }
         guard let host = part(CURLUPART_HOST)?.lowercased(), !host.isEmpty else {
             throw HTTPError(code: .badURL, host: nil, message: "the URL has no host")

@@ -74,7 +74,8 @@ final class Transfer {
                 return unsafe Transfer.at(context)?.open(address) ?? CURL_SOCKET_BAD
             }
             unsafe curl_set_pointer(handle, CURLOPT_OPENSOCKETDATA, context)
-            unsafe curl_set_receiver(handle, CURLOPT_HEADERFUNCTION) { bytes, size, count, context in
+            unsafe curl_set_receiver(handle, CURLOPT_HEADERFUNCTION) {
+                bytes, size, count, context in
                 let line = unsafe UnsafeRawBufferPointer(start: bytes, count: size * count)
                 return unsafe Transfer.at(context)?.receive(headerLine: line) ?? 0
             }

@@ -1,0 +1,94 @@
+import Testing
+
+@testable import HTTP
+
+@Suite("Who may start next")
+struct AdmissionQueueTests {
+    @Test("a busy origin takes only its share; the others pass it")
+    func fairness() {
+        var queue = AdmissionQueue<String>(slots: 10, slotsPerOrigin: 2)
+        for index in 1...5 { queue.append("slow\(index)", origin: "slow") }
+        queue.append("quick1", origin: "quick")
+        var started: [String] = []
+        while let next = queue.next() { started.append(next) }
+        #expect(started == ["slow1", "quick1", "slow2"])
+        #expect(queue.count == 3)
+        queue.finish(origin: "slow")
+        #expect(queue.next() == "slow3")
+        #expect(queue.next() == nil)
+    }
+
+    @Test("no more start than there are slots")
+    func slots() {
+        var queue = AdmissionQueue<Int>(slots: 3, slotsPerOrigin: 3)
+        for index in 0..<6 { queue.append(index, origin: "o\(index)") }
+        #expect([queue.next(), queue.next(), queue.next(), queue.next()] == [0, 1, 2, nil])
+        queue.finish(origin: "o1")
+        #expect([queue.next(), queue.next()] == [3, nil])
+    }
+
+    @Test("whoever is taken out of the line is never started, and the line moves on")
+    func removal() {
+        var queue = AdmissionQueue<Int>(slots: 1, slotsPerOrigin: 1)
+        for index in 0..<6 { queue.append(index, origin: index < 3 ? "a" : "b") }
+        #expect(queue.removeAll { $0.isMultiple(of: 2) || $0 == 1 }.sorted() == [0, 1, 2, 4])
+        #expect(queue.count == 2)
+        #expect(queue.next() == 3)
+        queue.finish(origin: "b")
+        #expect(queue.next() == 5)
+        queue.finish(origin: "b")
+        #expect(queue.next() == nil)
+        #expect(queue.count == 0)
+    }
+
+    @Test("any sequence of steps keeps the order within an origin and both limits")
+    func model() {
+        let seed = UInt64.random(in: .min ... .max)
+        var random = SplitMix(state: seed)
+        var queue = AdmissionQueue<[Int]>(slots: 5, slotsPerOrigin: 2)
+        var lines: [Int: [Int]] = [:]
+        var active: [Int] = []
+        var serial = 0
+        for _ in 0..<5000 {
+            switch Int.random(in: 0..<10, using: &random) {
+            case 0..<4:
+                let origin = Int.random(in: 0..<6, using: &random)
+                serial += 1
+                lines[origin, default: []].append(serial)
+                queue.append([origin, serial], origin: "\(origin)")
+            case 4..<7:
+                let eligible = lines.filter { line in
+                    !line.value.isEmpty && active.count(where: { $0 == line.key }) < 2
+                }
+                let next = queue.next()
+                #expect(
+                    (next == nil) == (active.count == 5 || eligible.isEmpty), "seed \(seed)")
+                guard let next else { continue }
+                #expect(lines[next[0]]?.removeFirst() == next[1], "seed \(seed)")
+                #expect(eligible.keys.contains(next[0]), "seed \(seed)")
+                active.append(next[0])
+            case 7..<9:
+                guard let index = active.indices.randomElement(using: &random) else { continue }
+                queue.finish(origin: "\(active.remove(at: index))")
+            default:
+                let remainder = Int.random(in: 0..<8, using: &random)
+                _ = queue.removeAll { $0[1] % 8 == remainder }
+                for origin in lines.keys { lines[origin]?.removeAll { $0 % 8 == remainder } }
+            }
+            #expect(queue.count == lines.values.map(\.count).reduce(0, +), "seed \(seed)")
+        }
+    }
+}
+
+/// Sebastiano Vigna's splitmix64: a seeded source, so that a failure can be repeated.
+private struct SplitMix: RandomNumberGenerator {
+    var state: UInt64
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9e37_79b9_7f4a_7c15
+        var mixed = state
+        mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
+        return mixed ^ (mixed >> 31)
+    }
+}
