@@ -108,7 +108,9 @@ let package = Package(
         tests("EnqueueTests", ["Enqueue", "Broker", "JobModel", "Redis", "TestSupport"]),
         tests("JobsTests", ["Jobs", "Store", "Postgres", "HTTP", "JobModel", "TestSupport"]),
         tests("WorkerTests", ["Worker", "Broker", "JobModel", "Redis", "TestSupport", log]),
-        tests("SchedulerTests", ["Scheduler", "Broker", "JobModel", "Redis", "TestSupport"]),
+        tests(
+            "SchedulerTests",
+            ["Scheduler", "Broker", "JobModel", "Redis", "Mailbox", "TestSupport", log]),
         tests("BackhaulTests", ["Backhaul", "TestSupport"]),
         tests("IntegrationTests", ["TestSupport", "JobModel", "Redis", "Postgres"]),
         tests("ProcessTests", ["TestSupport", "JobModel", "Redis", "Postgres"]),

@@ -1,0 +1,15 @@
+package import JobModel
+
+/// The limits and waits of a scheduler.
+package struct SchedulerOptions: Sendable, Equatable {
+    /// How late a tick may be before the entry's misfire policy decides about it.
+    package var misfireGrace = Duration.seconds(60)
+    /// The longest sleep, so that a clock that was set is noticed.
+    package var longestSleep = Duration.seconds(10)
+    /// The shortest sleep, so that a wake-up a moment early does not spin.
+    package var shortestSleep = Duration.milliseconds(1)
+    /// The wait after a failed round; it grows while Redis stays away.
+    package var backoff = Backoff.exponential(base: .milliseconds(500), cap: .seconds(15))
+
+    package init() {}
+}

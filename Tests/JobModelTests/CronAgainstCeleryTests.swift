@@ -1,0 +1,141 @@
+import Foundation
+import JobModel
+import Testing
+
+/// Asks Python Celery's own `crontab` class.
+private struct CeleryCrontab {
+    struct Question: Encodable {
+        let fields: [String]
+        let zone: String
+        /// Seconds since 1970: where the search for the next tick starts.
+        let start: Int
+    }
+
+    struct Answer: Decodable {
+        /// The numbers of each field, nil when Celery refuses it.
+        let values: [[Int]]?
+        /// Seconds since 1970 of the next tick.
+        let next: Int?
+        let error: String?
+    }
+
+    private static let script = """
+        import datetime, json, sys, zoneinfo
+        from celery import Celery
+        from celery.schedules import crontab
+        apps = {}
+        def app(zone):
+            if zone not in apps:
+                apps[zone] = Celery(set_as_current=False)
+                apps[zone].conf.timezone = zone
+            return apps[zone]
+        def answer(q):
+            m, h, dom, mon, dow = q["fields"]
+            try:
+                start = datetime.datetime.fromtimestamp(q["start"], zoneinfo.ZoneInfo(q["zone"]))
+                c = crontab(m, h, dow, dom, mon, app=app(q["zone"]), nowfun=lambda: start)
+                values = [sorted(s) for s in
+                          (c.minute, c.hour, c.day_of_month, c.month_of_year, c.day_of_week)]
+                last, delta, _ = c.remaining_delta(start)
+                return {"values": values, "next": int((last + delta).timestamp())}
+            except Exception as e:
+                return {"error": repr(e)}
+        json.dump([answer(q) for q in json.load(sys.stdin)], sys.stdout)
+        """
+
+    /// `BACKHAUL_PYTHON`, or the virtual environment of the working copy.
+    private static var python: String {
+        if let path = ProcessInfo.processInfo.environment["BACKHAUL_PYTHON"] { return path }
+        return URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+            .deletingLastPathComponent().deletingLastPathComponent()
+            .appendingPathComponent(".run/venv/bin/python").path
+    }
+
+    static func ask(_ questions: [Question]) throws -> [Answer] {
+        let directory = FileManager.default.temporaryDirectory
+            .appendingPathComponent("crontab-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: directory) }
+        let input = directory.appendingPathComponent("questions.json")
+        let output = directory.appendingPathComponent("answers.json")
+        try JSONEncoder().encode(questions).write(to: input)
+        try Data().write(to: output)
+
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: python)
+        process.arguments = ["-c", script]
+        process.standardInput = try FileHandle(forReadingFrom: input)
+        process.standardOutput = try FileHandle(forWritingTo: output)
+        try process.run()
+        process.waitUntilExit()
+        try #require(process.terminationStatus == 0, "\(python) failed")
+        return try JSONDecoder().decode([Answer].self, from: Data(contentsOf: output))
+    }
+}
+
+@Suite("CronExpression against Celery")
+struct CronAgainstCeleryTests {
+    private func values(_ cron: CronExpression) -> [[Int]] {
+        [cron.minutes, cron.hours, cron.daysOfMonth, cron.monthsOfYear, cron.daysOfWeek]
+            .map(Array.init)
+    }
+
+    @Test("800 random crontabs mean the same to Celery: which numbers, and the next tick")
+    func same() throws {
+        let seed = UInt64.random(in: .min ... .max)
+        var samples = CronSamples(seed: seed)
+        let questions = (0..<800).map { number in
+            CeleryCrontab.Question(
+                fields: samples.fields(), zone: number % 2 == 0 ? "UTC" : "Europe/Berlin",
+                start: Int.random(in: 1_700_000_000...1_900_000_000, using: &samples.random))
+        }
+        var accepted = 0
+        var nexts = 0
+        for (question, answer) in zip(questions, try CeleryCrontab.ask(questions)) {
+            let subject = "seed \(seed): \(question.fields) from \(question.start)"
+            guard let cron = try? CronExpression(fields: question.fields) else {
+                #expect(answer.values == nil, "\(subject): only Celery reads it")
+                continue
+            }
+            #expect(answer.values == values(cron), "\(subject): \(answer.error ?? "read")")
+            accepted += 1
+            let zone = try #require(TimeZone(identifier: question.zone))
+            let start = Date(timeIntervalSince1970: Double(question.start))
+            let schedule = Schedule.crontab(cron, zone: zone)
+            let next = try #require(schedule.next(after: start), "\(subject): never fires")
+            // On days when the clock changes the two differ by design: see docs/scheduling.md.
+            let changes = zone.nextDaylightSavingTimeTransition(after: start)
+            if let changes, abs(changes.timeIntervalSince(next)) < 86_400 { continue }
+            #expect(answer.next.map(Double.init) == next.timeIntervalSince1970, "\(subject)")
+            nexts += 1
+        }
+        #expect(accepted > 700, "seed \(seed)")
+        #expect(nexts > 600, "seed \(seed)")
+    }
+
+    @Test("a mistyped crontab is refused, or means the same to Celery")
+    func mistyped() throws {
+        let seed = UInt64.random(in: .min ... .max)
+        var samples = CronSamples(seed: seed)
+        let questions = (0..<1500).map { _ in
+            var fields = samples.fields()
+            let field = Int.random(in: 0..<5, using: &samples.random)
+            fields[field] = samples.mutated(fields[field])
+            return CeleryCrontab.Question(fields: fields, zone: "UTC", start: 1_800_000_000)
+        }
+        var bothRead = 0
+        var bothRefused = 0
+        for (question, answer) in zip(questions, try CeleryCrontab.ask(questions)) {
+            guard let cron = try? CronExpression(fields: question.fields) else {
+                bothRefused += answer.values == nil ? 1 : 0
+                continue
+            }
+            #expect(
+                answer.values == values(cron),
+                "seed \(seed): \(question.fields): \(answer.error ?? "read")")
+            bothRead += 1
+        }
+        #expect(bothRead > 200, "seed \(seed)")
+        #expect(bothRefused > 200, "seed \(seed)")
+    }
+}
