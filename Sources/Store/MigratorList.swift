@@ -2,5 +2,15 @@
 ///
 /// Each `Migrations/mNNNN-name.up.sql` and `.down.sql` has its line here; a test compares the two.
 package enum Migrations {
-    package static let all: [Migration] = []
+    package static let all: [Migration] = [
+        Migration(
+            1, "core", up: PackageResources.m0001_core_up_sql,
+            down: PackageResources.m0001_core_down_sql),
+        Migration(
+            2, "payments", up: PackageResources.m0002_payments_up_sql,
+            down: PackageResources.m0002_payments_down_sql),
+        Migration(
+            3, "sla", up: PackageResources.m0003_sla_up_sql,
+            down: PackageResources.m0003_sla_down_sql),
+    ]
 }

@@ -1,0 +1,12 @@
+drop table radius.radgroupreply;
+drop table radius.radgroupcheck;
+drop table radius.radusergroup;
+drop table radius.radreply;
+drop table radius.radcheck;
+drop schema radius;
+drop table provisioning_operations;
+drop table services;
+drop table plans;
+drop table sites;
+drop table customers;
+drop function touch_updated_at();

@@ -1,0 +1,5 @@
+drop table ledger;
+drop function refuse_unbalanced_source();
+drop table payment_attempts;
+drop table invoices;
+drop function refuse_change();
