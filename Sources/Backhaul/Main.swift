@@ -18,7 +18,7 @@ struct Main: AsyncParsableCommand {
             """,
         version: VersionCommand.version,
         subcommands: [
-            WorkerCommand.self, EnqueueCommand.self, QuarantineCommand.self, DeadCommand.self,
+            WorkerCommand.self, SchedulerCommand.self, EnqueueCommand.self, QuarantineCommand.self, DeadCommand.self,
             SettingsCommand.self, VersionCommand.self,
         ])
 }

@@ -135,8 +135,14 @@ extension FlagValue {
 
 extension SettingsError {
     /// Prints every problem to standard error and gives the exit code to throw: 78, EX_CONFIG.
-    func exit() -> ExitCode {
-        FileHandle.standardError.write(Data("backhaul: \(self)\n".utf8))
-        return ExitCode(Self.exitCode)
+    func exit() -> ExitCode { ExitCode.configuration(because: self) }
+}
+
+extension ExitCode {
+    /// Prints what is wrong with a file or a setting and gives the exit code to throw: 78,
+    /// EX_CONFIG of sysexits(3).
+    static func configuration(because error: some Error) -> ExitCode {
+        FileHandle.standardError.write(Data("backhaul: \(error)\n".utf8))
+        return ExitCode(SettingsError.exitCode)
     }
 }

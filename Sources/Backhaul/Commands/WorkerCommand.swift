@@ -6,7 +6,6 @@ import HTTP
 import JobModel
 import Logging
 import Postgres
-import UnixSignals
 import Worker
 
 /// `backhaul worker`: runs jobs until it is told to stop.
@@ -77,15 +76,14 @@ struct WorkerCommand: AsyncParsableCommand {
     private func run(_ service: WorkerService, _ logger: Logger) async {
         await withTaskGroup(of: Void.self) { group in
             group.addTask {
-                var asked = 0
-                for await signal in await UnixSignalsSequence(trapping: .sigterm, .sigint) {
-                    asked += 1
-                    logger.notice("told to stop", metadata: ["signal": "\(signal)"])
-                    if asked == 1 { service.drain() } else { service.cancel() }
-                    if asked > 2 {
-                        // Jobs that ignore cancellation: their lease runs out and another worker
+                await StopSignals.each(logger: logger) { count in
+                    switch count {
+                    case 1: service.drain()
+                    case 2: service.cancel()
+                    default:
+                        // Jobs that ignore cancellation: their lease runs out, and another worker
                         // takes them.
-                        logger.error("stopped with jobs still running", metadata: [:])
+                        logger.error("stopped with jobs still running")
                         Foundation.exit(1)
                     }
                 }
