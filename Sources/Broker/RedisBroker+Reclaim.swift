@@ -35,7 +35,7 @@ extension RedisBroker {
     /// Puts back what a dead worker held, found by the owner's name in the tags.
     private func reclaim(from worker: WorkerID, limit: Int) async throws(BrokerError) -> Int {
         var cursor = "0"
-        var count = 0
+        var tags: [LeaseTag] = []
         repeat {
             let page = try await send(
                 RedisCommand(
@@ -44,12 +44,17 @@ extension RedisBroker {
                 let members = parts[1].array
             else { throw BrokerError.unexpected("ZSCAN") }
             cursor = next
-            let tags = stride(from: 0, to: members.count, by: 2).compactMap { members[$0].string }
-            for start in stride(from: 0, to: tags.count, by: limit) {
-                let some = Array(tags[start..<min(start + limit, tags.count)])
-                count += try await putBack(some, heldBy: worker)
+            tags += stride(from: 0, to: members.count, by: 2).compactMap { index in
+                members[index].string.flatMap(LeaseTag.init)
             }
         } while cursor != "0"
+        // Reserved last goes back first: the list is read from the end that RPUSH writes.
+        let lastFirst = tags.sorted(by: >).map(\.text)
+        var count = 0
+        for start in stride(from: 0, to: lastFirst.count, by: limit) {
+            let some = Array(lastFirst[start..<min(start + limit, lastFirst.count)])
+            count += try await putBack(some, heldBy: worker)
+        }
         return count
     }
 
@@ -61,7 +66,7 @@ extension RedisBroker {
         let reply = try await send(
             RedisCommand("ZRANGEBYSCORE", keys.unackedIndex, "-inf", oldest, "LIMIT", 0, limit))
         let tags = (reply.array ?? []).compactMap(\.string)
-        return tags.isEmpty ? 0 : try await putBack(tags, heldBy: nil)
+        return tags.isEmpty ? 0 : try await putBack(tags.reversed(), heldBy: nil)
     }
 
     private func putBack(
@@ -73,7 +78,7 @@ extension RedisBroker {
         call.append(worker?.text ?? "")
         call.append(Int(options.visibilityTimeout.inSeconds))
         var orphans: [String] = []
-        for (tag, record) in zip(tags, records.array ?? []).reversed() {
+        for (tag, record) in zip(tags, records.array ?? []) {
             guard let bytes = record.bytes, let parts = InFlightRecord.parts(of: bytes) else {
                 orphans.append(tag)
                 continue

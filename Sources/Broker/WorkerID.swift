@@ -17,12 +17,35 @@ package struct WorkerID: Hashable, Sendable, CustomStringConvertible {
 
     /// The owner of a tag `<worker>-<sequence>-<index>`; nil for a tag that is not ours.
     package init?(owning tag: String) {
-        let parts = tag.split(separator: "-", omittingEmptySubsequences: false)
-        guard parts.count == 3, parts[0].split(separator: ".").count == 3 else { return nil }
-        text = String(parts[0])
+        guard let tag = LeaseTag(tag) else { return nil }
+        self = tag.worker
     }
 
     package var description: String { text }
+}
+
+/// A lease tag taken apart: `<worker>-<sequence>-<index>`, ordered as it was reserved.
+struct LeaseTag: Comparable {
+    let text: String
+    let worker: WorkerID
+    private let sequence: Int
+    private let index: Int
+
+    /// Reads a tag; nil for one that is not ours.
+    init?(_ text: String) {
+        let parts = text.split(separator: "-", omittingEmptySubsequences: false)
+        guard parts.count == 3, parts[0].split(separator: ".").count == 3,
+            let sequence = Int(parts[1]), let index = Int(parts[2])
+        else { return nil }
+        self.text = text
+        worker = WorkerID(text: String(parts[0]))
+        self.sequence = sequence
+        self.index = index
+    }
+
+    static func < (left: LeaseTag, right: LeaseTag) -> Bool {
+        (left.sequence, left.index) < (right.sequence, right.index)
+    }
 }
 
 extension Unicode.Scalar {
