@@ -7,7 +7,7 @@ extension ConnectionCore {
     func connect() {
         number += 1
         let number = number
-        let deadline = loop.now + TimeAmount(options.connectTimeout)
+        let deadline = loop.now + TimeAmount(bounded: options.connectTimeout)
         state = .connecting
         let limit = options.maximumReplyBytes
         let channel = connector.connect(loop) {
@@ -76,7 +76,7 @@ extension ConnectionCore {
     }
 
     private func pause(attempt: Int) {
-        let delay = TimeAmount(options.reconnect.delay(attempt: attempt, using: &random))
+        let delay = TimeAmount(bounded: options.reconnect.delay(attempt: attempt, using: &random))
         state = .pausing(loop.scheduleTask(in: delay) { self.connect() })
     }
 
