@@ -160,6 +160,27 @@ struct ConnectionCoreTests {
         await network.end()
     }
 
+    @Test("what would make the pending bytes exceed their limit is refused, for good or for now")
+    func overloadOfBytes() async throws {
+        var options = RedisOptions()
+        options.maximumPendingBytes = 1000
+        let network = try PretendedNetwork(options: options)
+        let large = RedisCommand("ECHO", String(repeating: "x", count: 800))
+        async let first = outcome(network.connection, large)
+        let channel = try await network.channel(0)
+        #expect(try await channel.read() == large.wireText)
+        #expect(await outcome(network.connection, large) == "overloaded")
+        try await channel.say("+done\r\n")
+        #expect(await first == "done")
+        async let second = outcome(network.connection, large)
+        #expect(try await channel.read() == large.wireText)
+        try await channel.say("+done\r\n")
+        #expect(await second == "done")
+        let larger = RedisCommand("ECHO", String(repeating: "x", count: 1000))
+        #expect(await outcome(network.connection, larger) == "overloaded")
+        await network.end()
+    }
+
     @Test(
         "a peer out of step or out of protocol loses the connection",
         arguments: ["+PONG\r\n+unasked\r\n", "garbage\r\n"])

@@ -39,7 +39,7 @@ extension ConnectionCore {
             self.handshakeEnded(result, handshake: handshake, channel: channel)
         }
         request.deadline = deadline
-        pendingCommands += request.count
+        admit(request)
         var buffer = channel.allocator.buffer(capacity: request.wireSize)
         launch(request, into: &buffer)
         watch(deadline)
@@ -137,7 +137,7 @@ extension ConnectionCore: RedisChannelListener {
         if request.isLastReplyNext {
             // Leaves the queue before it is answered: the handshake's answer makes this core move.
             inFlight.removeFirst()
-            pendingCommands -= request.count
+            release(request)
         }
         request.receive(reply)
     }

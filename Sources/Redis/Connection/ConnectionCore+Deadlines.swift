@@ -33,7 +33,7 @@ extension ConnectionCore {
         var kept = CircularBuffer<PendingRequest>()
         while let request = waiting.popFirst() {
             if request.deadline <= now {
-                pendingCommands -= request.count
+                release(request)
                 request.fail(error)
             } else {
                 kept.append(request)
