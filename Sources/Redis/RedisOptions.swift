@@ -6,6 +6,8 @@ package struct RedisOptions: Sendable {
     package var commandTimeout: Duration = .seconds(10)
     /// Commands waiting or under way; one more is refused as `.overloaded`.
     package var maximumPendingCommands = 65_536
+    /// Bytes of commands waiting or under way; what would exceed them is refused as `.overloaded`.
+    package var maximumPendingBytes = 256 * 1024 * 1024
     /// Bytes of one reply; a longer one closes the connection.
     package var maximumReplyBytes = 512 * 1024 * 1024
     /// How long to wait between attempts to connect.

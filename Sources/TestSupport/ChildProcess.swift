@@ -31,6 +31,7 @@ package final class ChildProcess: Sendable {
         let start = Locked(Start.pending)
         let started = DispatchSemaphore(value: 0)
         thread = OwnerThread(name: "child-process") {
+            Self.unblockSignals()
             do {
                 try process.run()
                 start.withLock { $0 = .running }
@@ -59,6 +60,16 @@ package final class ChildProcess: Sendable {
     /// Waits until the child has ended.
     package func exit(within limit: Duration = .seconds(10)) async throws {
         try await eventually(within: limit, "the end of process \(pid)") { !isRunning }
+    }
+
+    /// Lets this thread, and so the child it starts, hear every signal.
+    ///
+    /// A thread inherits the mask of the one that made it, and the threads that run tests block
+    /// nearly everything: without this a child would never see SIGTERM.
+    private static func unblockSignals() {
+        var none = sigset_t()
+        unsafe sigemptyset(&none)
+        unsafe pthread_sigmask(SIG_SETMASK, &none, nil)
     }
 
     /// The absolute path of a program; throws a sentence that names it if it is not installed.

@@ -52,6 +52,9 @@ package final class RedisServer: Sendable {
         "unix://\(credentials)\(directory.path(of: "redis.sock"))?db=0"
     }
 
+    /// Where the server keeps its socket and its log.
+    package var directoryPath: String { directory.path }
+
     /// The process, as long as it runs.
     package var pid: Int32? { child.withLock { $0?.pid } }
 
@@ -61,7 +64,7 @@ package final class RedisServer: Sendable {
     ) throws -> RedisConnection {
         RedisConnection(
             address: try RedisAddress(url: url), options: options,
-            logger: logger ?? Logger(label: "test.redis") { _ in SwiftLogNoOpLogHandler() })
+            logger: logger ?? .silent)
     }
 
     /// Ends the server in order.

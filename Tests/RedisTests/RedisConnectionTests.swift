@@ -9,7 +9,7 @@ struct RedisConnectionTests {
         let server = try await RedisServer.start()
         for url in [server.url, server.socketURL] {
             let connection = RedisConnection(
-                address: try RedisAddress(url: url), logger: silentLogger)
+                address: try RedisAddress(url: url), logger: .silent)
             let count = 10_000
             let wrong = try await withThrowingTaskGroup(of: Bool.self) { group in
                 for number in 0..<count {
@@ -88,7 +88,7 @@ struct RedisConnectionTests {
         var options = RedisOptions()
         options.clientName = "backhaul-test"
         let connection = RedisConnection(
-            address: try RedisAddress(url: url), options: options, logger: silentLogger)
+            address: try RedisAddress(url: url), options: options, logger: .silent)
         #expect(connection.clientID == nil)
         let info = try await connection.send(RedisCommand("CLIENT", "INFO")).string ?? ""
         #expect(info.contains(" db=3 "))
@@ -104,7 +104,7 @@ struct RedisConnectionTests {
         let server = try await RedisServer.start(password: "right")
         for credentials in [":wr0ng@", "nobody:wr0ng@", ""] {
             let address = try RedisAddress(url: "redis://\(credentials)127.0.0.1:\(server.port)")
-            let connection = RedisConnection(address: address, logger: silentLogger)
+            let connection = RedisConnection(address: address, logger: .silent)
             let error = await #expect(throws: RedisError.self) {
                 try await connection.send(RedisCommand("PING"))
             }
@@ -118,7 +118,7 @@ struct RedisConnectionTests {
     func wrongDatabase() async throws {
         let server = try await RedisServer.start()
         let address = try RedisAddress(url: "redis://127.0.0.1:\(server.port)/999")
-        let connection = RedisConnection(address: address, logger: silentLogger)
+        let connection = RedisConnection(address: address, logger: .silent)
         let error = await #expect(throws: RedisError.self) {
             try await connection.send(RedisCommand("PING"), timeout: .milliseconds(300))
         }

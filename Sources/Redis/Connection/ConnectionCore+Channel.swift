@@ -7,7 +7,7 @@ extension ConnectionCore {
     func connect() {
         number += 1
         let number = number
-        let deadline = loop.now + TimeAmount(options.connectTimeout)
+        let deadline = loop.now + TimeAmount(bounded: options.connectTimeout)
         state = .connecting
         let limit = options.maximumReplyBytes
         let channel = connector.connect(loop) {
@@ -39,7 +39,7 @@ extension ConnectionCore {
             self.handshakeEnded(result, handshake: handshake, channel: channel)
         }
         request.deadline = deadline
-        pendingCommands += request.count
+        admit(request)
         var buffer = channel.allocator.buffer(capacity: request.wireSize)
         launch(request, into: &buffer)
         watch(deadline)
@@ -76,7 +76,7 @@ extension ConnectionCore {
     }
 
     private func pause(attempt: Int) {
-        let delay = TimeAmount(options.reconnect.delay(attempt: attempt, using: &random))
+        let delay = TimeAmount(bounded: options.reconnect.delay(attempt: attempt, using: &random))
         state = .pausing(loop.scheduleTask(in: delay) { self.connect() })
     }
 
@@ -137,7 +137,7 @@ extension ConnectionCore: RedisChannelListener {
         if request.isLastReplyNext {
             // Leaves the queue before it is answered: the handshake's answer makes this core move.
             inFlight.removeFirst()
-            pendingCommands -= request.count
+            release(request)
         }
         request.receive(reply)
     }

@@ -33,7 +33,7 @@ extension ConnectionCore {
         var kept = CircularBuffer<PendingRequest>()
         while let request = waiting.popFirst() {
             if request.deadline <= now {
-                pendingCommands -= request.count
+                release(request)
                 request.fail(error)
             } else {
                 kept.append(request)
@@ -58,11 +58,11 @@ extension ConnectionCore {
 }
 
 extension TimeAmount {
-    /// The same span; what does not fit becomes about 292 years.
-    init(_ duration: Duration) {
+    /// The same span; what is too long becomes about a hundred years, so that a deadline can still
+    /// be computed from it.
+    init(bounded duration: Duration) {
         let (seconds, attoseconds) = duration.components
         let (nanoseconds, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
-        // A third of the range, so that a deadline can still be computed from it.
         let longest = Int64.max / 3
         self =
             overflow

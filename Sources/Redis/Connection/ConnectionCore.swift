@@ -8,8 +8,8 @@ import NIOCore
 /// which is set once before the core is shared, and `clientID`, which has a lock.
 ///
 /// A request is `waiting` until a channel is ready, then written and `inFlight` in the order of
-/// writing, which is the order of Redis' replies. Both queues together hold at most
-/// `maximumPendingCommands` commands.
+/// writing, which is the order of Redis' replies. `maximumPendingCommands` and
+/// `maximumPendingBytes` bound both queues together.
 final class ConnectionCore: @unchecked Sendable {
     enum State {
         /// Nothing was sent yet.
@@ -38,7 +38,8 @@ final class ConnectionCore: @unchecked Sendable {
     var outageBegan: NIODeadline?
     var waiting = CircularBuffer<PendingRequest>()
     var inFlight = CircularBuffer<PendingRequest>()
-    var pendingCommands = 0
+    private var pendingCommands = 0
+    private var pendingBytes = 0
     var deadlineTimer: (at: NIODeadline, timer: Scheduled<Void>)?
 
     init(
@@ -82,7 +83,10 @@ final class ConnectionCore: @unchecked Sendable {
         guard pendingCommands + request.count <= options.maximumPendingCommands else {
             return request.fail(.tooManyPending(options.maximumPendingCommands))
         }
-        pendingCommands += request.count
+        guard pendingBytes + request.wireSize <= options.maximumPendingBytes else {
+            return request.fail(.tooManyBytesPending(options.maximumPendingBytes))
+        }
+        admit(request)
         request.phase = .waiting
         request.deadline = now + request.timeout
         waiting.append(request)
@@ -107,7 +111,7 @@ final class ConnectionCore: @unchecked Sendable {
         var buffer = channel.allocator.buffer(capacity: size)
         while let request = waiting.popFirst() {
             if request.isAbandoned {
-                pendingCommands -= request.count
+                release(request)
             } else {
                 launch(request, into: &buffer)
             }
@@ -132,18 +136,31 @@ final class ConnectionCore: @unchecked Sendable {
         }
     }
 
+    // MARK: - Limits
+
+    func admit(_ request: PendingRequest) {
+        pendingCommands += request.count
+        pendingBytes += request.wireSize
+    }
+
+    /// For each request that leaves a queue, answered or not.
+    func release(_ request: PendingRequest) {
+        pendingCommands -= request.count
+        pendingBytes -= request.wireSize
+    }
+
     // MARK: - Failing
 
     func failWaiting(_ error: RedisError) {
         while let request = waiting.popFirst() {
-            pendingCommands -= request.count
+            release(request)
             request.fail(error)
         }
     }
 
     func failInFlight(_ error: RedisError) {
         while let request = inFlight.popFirst() {
-            pendingCommands -= request.count
+            release(request)
             request.fail(error)
         }
     }
@@ -179,6 +196,10 @@ extension RedisError {
         mayHaveBeenExecuted: true)
 
     static func tooManyPending(_ limit: Int) -> RedisError {
-        RedisError(.overloaded, "\(limit) commands are pending already")
+        RedisError(.overloaded, "more than \(limit) commands would be pending")
+    }
+
+    static func tooManyBytesPending(_ limit: Int) -> RedisError {
+        RedisError(.overloaded, "more than \(limit) bytes would be pending")
     }
 }

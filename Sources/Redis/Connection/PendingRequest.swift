@@ -25,40 +25,39 @@ final class PendingRequest: @unchecked Sendable {
         case inFlight
     }
 
-    let payload: Payload
+    /// The number of replies it will get.
+    let count: Int
+    /// An upper bound of its bytes on the wire.
+    let wireSize: Int
     let timeout: TimeAmount
     var completion: Completion?
 
     var phase = Phase.submitted
     var isAbandoned = false
     var deadline = NIODeadline.distantFuture
+    private var payload: Payload
     private var replies: [RedisValue] = []
 
     init(_ payload: Payload, timeout: TimeAmount) {
         self.payload = payload
         self.timeout = timeout
-    }
-
-    /// The number of replies it will get.
-    var count: Int {
         switch payload {
-        case .one: 1
-        case .many(let commands): commands.count
+        case .one(let command):
+            count = 1
+            wireSize = command.wireSize
+        case .many(let commands):
+            count = commands.count
+            wireSize = commands.reduce(0) { $0 + $1.wireSize }
         }
     }
 
-    var wireSize: Int {
-        switch payload {
-        case .one(let command): command.wireSize
-        case .many(let commands): commands.reduce(0) { $0 + $1.wireSize }
-        }
-    }
-
+    /// Writes the commands and lets go of them: nothing is ever sent twice.
     func write(to buffer: inout ByteBuffer) {
         switch payload {
         case .one(let command): command.write(to: &buffer)
         case .many(let commands): for command in commands { command.write(to: &buffer) }
         }
+        payload = .many([])
     }
 
     /// Whether one more reply completes it.

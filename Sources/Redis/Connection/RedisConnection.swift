@@ -30,7 +30,7 @@ package final class RedisConnection: Sendable {
         random: any RandomNumberGenerator & Sendable = SystemRandomNumberGenerator()
     ) {
         let connector = ChannelConnector.network(
-            address.endpoint, timeout: TimeAmount(options.connectTimeout))
+            address.endpoint, timeout: TimeAmount(bounded: options.connectTimeout))
         self.init(
             core: ConnectionCore(
                 loop: MultiThreadedEventLoopGroup.singleton.any(), connector: connector,
@@ -44,7 +44,10 @@ package final class RedisConnection: Sendable {
         mailbox = core.openMailbox()
     }
 
-    deinit { end() }
+    deinit {
+        refuseAll()
+        core.loop.execute { [core] in _ = core.shutdown() }
+    }
 
     /// The `CLIENT ID` of the current connection, nil while there is none: another connection can
     /// wake this one's blocking command with `CLIENT UNBLOCK`.
@@ -83,8 +86,9 @@ package final class RedisConnection: Sendable {
     ///
     /// Pending and later commands fail with `.closed`.
     package func close() async {
-        // The loop closes what it knows; a second call finds nothing left to do.
-        try? await end().get()
+        refuseAll()
+        // The future cannot fail; a second call finds nothing left to do.
+        try? await core.loop.flatSubmit { [core] in core.shutdown() }.get()
     }
 
     /// Sends one command and returns the reply, an error reply too.
@@ -104,7 +108,7 @@ package final class RedisConnection: Sendable {
         return try result.get()
     }
 
-    private func submit(_ request: PendingRequest) {
+    func submit(_ request: PendingRequest) {
         do {
             try mailbox.send(request)
         } catch {
@@ -119,13 +123,12 @@ package final class RedisConnection: Sendable {
         core.loop.execute { [core] in core.abandon(request) }
     }
 
-    @discardableResult
-    private func end() -> EventLoopFuture<Void> {
+    /// Answers what the loop has not taken yet, and all that comes from now on.
+    private func refuseAll() {
         for request in mailbox.close() { request.fail(.connectionClosed) }
-        return core.loop.flatSubmit { [core] in core.shutdown() }
     }
 
     private func time(_ timeout: Duration?) -> TimeAmount {
-        TimeAmount(timeout ?? options.commandTimeout)
+        TimeAmount(bounded: timeout ?? options.commandTimeout)
     }
 }

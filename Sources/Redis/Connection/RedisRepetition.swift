@@ -84,8 +84,8 @@ extension RedisConnection {
     ) -> RedisRepetition {
         precondition(period > .zero, "a repetition needs time between its beats")
         let repetition = RedisRepetition(
-            core: core, period: TimeAmount(period),
-            timeout: TimeAmount(timeout ?? core.options.commandTimeout), command: command,
+            core: core, period: TimeAmount(bounded: period),
+            timeout: TimeAmount(bounded: timeout ?? core.options.commandTimeout), command: command,
             onReply: onReply)
         repetition.start()
         return repetition
