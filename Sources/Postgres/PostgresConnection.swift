@@ -34,8 +34,8 @@ final class PostgresConnection: Sendable {
 
     /// Runs statements and waits for their results.
     ///
-    /// - Parameter isCancellable: Whether the end of the calling task ends the wait. The statement
-    ///   may run on; one inside a transaction is stopped.
+    /// A cancellable wait ends with the calling task. The statement may then run on; one inside a
+    /// transaction is stopped.
     func run(
         _ queries: [PostgresQuery], form: Submission.Form = .pipeline,
         place: Submission.Place? = nil, isCancellable: Bool = true

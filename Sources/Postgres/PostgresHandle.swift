@@ -30,7 +30,7 @@ struct PostgresHandle: ~Copyable {
         case unknown
     }
 
-    /// Starts to connect; resolves names on the calling thread. ``isBroken`` says if that failed.
+    /// Starts to connect, resolving names on the calling thread; ``isBroken`` says if that failed.
     init(_ parameters: ConnectionParameters) throws(PostgresError) {
         let started: OpaquePointer? = unsafe parameters.withKeywords { keys, values in
             unsafe PQconnectStartParams(keys, values, 0)

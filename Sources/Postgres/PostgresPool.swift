@@ -172,7 +172,9 @@ package final class PostgresPool: Sendable {
             await withTaskGroup(of: Result<PoolLedger.Grant, PostgresError>?.self) { group in
                 group.addTask { await self.queueUp(ticket: ticket, exclusive: exclusive) }
                 group.addTask {
-                    try? await ContinuousClock().sleep(for: timeout)
+                    guard (try? await ContinuousClock().sleep(for: timeout)) != nil else {
+                        return nil
+                    }
                     self.giveUp(
                         ticket,
                         PostgresError(.poolExhausted, "no connection became free in \(timeout)"))

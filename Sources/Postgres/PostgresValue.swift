@@ -6,11 +6,6 @@ package struct PostgresValue: Sendable, Equatable {
     /// The text form, or nil for NULL.
     let text: String?
 
-    init(type: PostgresType, text: String?) {
-        self.type = type
-        self.text = text
-    }
-
     /// NULL of a type that the server infers.
     package static let null = PostgresValue(type: .unspecified, text: nil)
 

@@ -53,7 +53,7 @@ package final class PostgresServer: Sendable {
 
     /// Makes a fresh database and returns its URL.
     ///
-    /// - Parameter template: The name of a database to copy, which nobody may be using.
+    /// The name of a template must be that of a database that nobody uses.
     package func makeDatabase(template: String = "template0") async throws -> String {
         let number = state.withLock { state in
             state.databases += 1
@@ -85,11 +85,14 @@ package final class PostgresServer: Sendable {
 
     /// Runs `body` with a pool on a fresh database, and drops both afterwards.
     package func withPool<Value: Sendable>(
-        template: String = "template0", configure: (inout PostgresOptions) -> Void = { _ in },
+        template: String = "template0", _ options: PostgresOptions = .test(),
         _ body: (PostgresPool) async throws -> Value
     ) async throws -> Value {
         try await withDatabase(template: template) { url in
-            let pool = Self.pool(url, configure: configure)
+            let pool = Self.pool(url) { target in
+                target = options
+                target.conninfo = url
+            }
             let outcome: Result<Value, any Error>
             do {
                 outcome = .success(try await body(pool))
@@ -285,5 +288,16 @@ package final class PostgresServer: Sendable {
     private static func tail(_ log: URL) -> String {
         let text = (try? String(contentsOf: log, encoding: .utf8)) ?? "no log"
         return text.split(separator: "\n").suffix(8).joined(separator: "\n")
+    }
+}
+
+extension PostgresOptions {
+    /// Options whose database a fixture fills in.
+    package static func test(
+        _ change: (inout PostgresOptions) -> Void = { _ in }
+    ) -> PostgresOptions {
+        var options = PostgresOptions(conninfo: "")
+        change(&options)
+        return options
     }
 }

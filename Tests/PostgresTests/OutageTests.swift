@@ -9,18 +9,17 @@ import Testing
         let server = try await PostgresServer.start()
         let pool = PostgresServer.pool(server.url)
         let observer = PostgresServer.pool(server.url)
-        let error = await withTaskGroup(of: PostgresError?.self) { group in
+        let error = try await withThrowingTaskGroup(of: PostgresError?.self) { group in
             group.addTask {
                 await failure { try await pool.query("select pg_sleep(25)") } as? PostgresError
             }
-            let isRunning = try? await becomesTrue {
+            try await eventually {
                 try await !observer.query(
                     "select 1 from pg_stat_activity where wait_event = 'PgSleep'"
                 ).isEmpty
             }
-            #expect(isRunning == true)
             await server.kill()
-            return await group.next() ?? nil
+            return try await group.next() ?? nil
         }
         #expect(error?.code == .connectionLost)
         #expect(error?.mayHaveRun == true)
@@ -30,8 +29,7 @@ import Testing
         #expect(down?.code == .connect)
 
         try await server.restart()
-        let isBack = try await becomesTrue { (try? await pool.query("select 1")) != nil }
-        #expect(isBack)
+        try await eventually { (try? await pool.query("select 1")) != nil }
         await pool.shutdown()
         await observer.shutdown()
         await server.remove()
@@ -54,8 +52,7 @@ import Testing
             }
         }
         #expect((error as? PostgresError)?.code == .connectionLost)
-        let isBack = try await becomesTrue { (try? await pool.query("select 1")) != nil }
-        #expect(isBack)
+        try await eventually { (try? await pool.query("select 1")) != nil }
         #expect(try await pool.query("select n from marks").isEmpty)
         await pool.shutdown()
         await server.remove()
@@ -76,19 +73,17 @@ import Testing
 
     @Test("an idle connection that the server closed is replaced without a word")
     func idleClosed() async throws {
-        try await PostgresServer.shared.withPool(configure: { $0.poolSize = 1 }) { pool in
+        try await PostgresServer.shared.withPool(.test { $0.poolSize = 1 }) { pool in
             let observer = PostgresServer.pool(pool.options.conninfo)
             let pid: Int = try await pool.query("select pg_backend_pid() as pid")[0]["pid"]
             _ = try await observer.query("select pg_terminate_backend(\(pid)::int)")
-            let isGone = try await becomesTrue {
+            try await eventually {
                 try await observer.query("select 1 from pg_stat_activity where pid = \(pid)")
                     .isEmpty
             }
-            #expect(isGone)
-            let isReplaced = try await becomesTrue {
+            try await eventually {
                 (try? await pool.query("select 1")) != nil
             }
-            #expect(isReplaced)
             await observer.shutdown()
         }
     }
@@ -112,8 +107,7 @@ import Testing
         let error = await failure { try await pool.query("select 1") } as? PostgresError
         #expect(error?.code == .connect)
         server.resume()
-        let isBack = try await becomesTrue { (try? await pool.query("select 1")) != nil }
-        #expect(isBack)
+        try await eventually { (try? await pool.query("select 1")) != nil }
         await pool.shutdown()
         await server.remove()
     }

@@ -6,10 +6,9 @@ import Testing
     private struct Refusal: Error {}
 
     private func withMarks(
-        configure: (inout PostgresOptions) -> Void = { _ in },
-        _ body: (PostgresPool) async throws -> Void
+        _ options: PostgresOptions = .test(), _ body: (PostgresPool) async throws -> Void
     ) async throws {
-        try await PostgresServer.shared.withPool(configure: configure) { pool in
+        try await PostgresServer.shared.withPool(options) { pool in
             _ = try await pool.query("create table marks (n int primary key)")
             try await body(pool)
         }
@@ -37,7 +36,7 @@ import Testing
 
     @Test("what a transaction did is undone when its body throws")
     func rollback() async throws {
-        try await withMarks(configure: { $0.poolSize = 1 }) { pool async throws in
+        try await withMarks(.test { $0.poolSize = 1 }) { pool async throws in
             let error = await failure {
                 try await pool.transaction { transaction in
                     _ = try await transaction.query("insert into marks values (1)")
@@ -120,7 +119,7 @@ import Testing
 
     @Test("a cancelled transaction stops its statement and is undone")
     func cancelled() async throws {
-        try await withMarks(configure: { $0.poolSize = 2 }) { pool in
+        try await withMarks(.test { $0.poolSize = 2 }) { pool in
             let (started, starter) = AsyncStream.makeStream(of: Void.self)
             let clock = ContinuousClock()
             let begin = clock.now
@@ -149,7 +148,7 @@ import Testing
 
     @Test("other calls wait for a transaction's connection and are not drawn into it")
     func isolation() async throws {
-        try await withMarks(configure: { $0.poolSize = 2 }) { pool in
+        try await withMarks(.test { $0.poolSize = 2 }) { pool in
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for number in 0..<40 {
                     group.addTask {
