@@ -14,20 +14,22 @@ package struct NewEvent: Sendable {
     package let data: [UInt8]
     package let occurredAt: Date
 
-    /// Makes an event; unless given, the customer is the `customer_id` of the data.
+    /// Makes an event; unless given, the customer is the `customer_id` of the data, or the `id` when
+    /// the event is a customer's own, such as `customer.created`.
     package init(
         type: String, key: String, customerID: Int64? = nil, data: [UInt8], occurredAt: Date
     ) {
         self.type = type
         self.key = key
-        self.customerID = customerID ?? Self.customerID(in: data)
+        self.customerID = customerID ?? Self.customerID(of: type, in: data)
         self.data = data
         self.occurredAt = occurredAt
     }
 
-    private static func customerID(in data: [UInt8]) -> Int64? {
-        guard case .object(let members) = try? JSONValue(parsing: data),
-            case .number(let number) = members["customer_id"]
+    private static func customerID(of type: String, in data: [UInt8]) -> Int64? {
+        guard case .object(let members) = try? JSONValue(parsing: data) else { return nil }
+        let isOwn = type.hasPrefix("customer.")
+        guard case .number(let number) = members["customer_id"] ?? (isOwn ? members["id"] : nil)
         else { return nil }
         return Int64(number.text)
     }

@@ -15,7 +15,9 @@ create table events (
     dedup_key text not null unique,
     recorded_at timestamptz not null default now(),
     -- When all deliveries were made and enqueued.
-    fanned_out_at timestamptz
+    fanned_out_at timestamptz,
+    -- When the sweep last enqueued the fan-out again.
+    swept_at timestamptz
 );
 create index events_waiting_idx on events (recorded_at) where fanned_out_at is null;
 
