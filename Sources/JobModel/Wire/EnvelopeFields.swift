@@ -49,7 +49,8 @@ struct EnvelopeFields: Equatable {
     }
 
     /// A part of the envelope; absent and null ones count as empty, as protocol 1 has no headers.
-    private static func object(_ key: String, of root: JSONObject) throws(MessageError) -> JSONObject
+    private static func object(_ key: String, of root: JSONObject) throws(MessageError)
+        -> JSONObject
     {
         switch root[key] {
         case nil, .null?: return JSONObject()

@@ -14,19 +14,29 @@ struct EnvelopeScanner {
 
     /// The fields of `bytes`, or `nil` when the envelope is out of the ordinary.
     static func fields(of bytes: Span<UInt8>, depth: Int) -> EnvelopeFields? {
-        var scanner = EnvelopeScanner(
-            depthLimit: min(depth, JSONParser.maximumDepth), names: .wire)
+        var scanner = EnvelopeScanner(depthLimit: depth)
+        return scanner.hasFinished(bytes) ? scanner.fields : nil
+    }
+
+    /// What was found before the scanner gave up: the id of a broken envelope, with luck.
+    static func salvage(_ bytes: Span<UInt8>, depth: Int) -> EnvelopeFields {
+        var scanner = EnvelopeScanner(depthLimit: depth)
+        _ = scanner.hasFinished(bytes)
+        return scanner.fields
+    }
+
+    private mutating func hasFinished(_ bytes: Span<UInt8>) -> Bool {
         do throws(Unexpected) {
-            try scanner.envelope(bytes)
-            return scanner.fields
+            try envelope(bytes)
+            return true
         } catch {
-            return nil
+            return false
         }
     }
 
-    private init(depthLimit: Int, names: EnvelopeNames) {
-        self.depthLimit = depthLimit
-        self.names = names
+    private init(depthLimit: Int) {
+        self.depthLimit = min(depthLimit, JSONParser.maximumDepth)
+        names = .wire
     }
 
     // MARK: Objects
@@ -117,7 +127,9 @@ struct EnvelopeScanner {
         let start = position
         let hasEscape = try skip(bytes, depth: 2)
         if first == UInt8(ascii: "n") { return .null }
-        if first == UInt8(ascii: "\""), !hasEscape { return string(bytes, start + 1..<position - 1) }
+        if first == UInt8(ascii: "\""), !hasEscape {
+            return string(bytes, start + 1..<position - 1)
+        }
         return try parsed(bytes, start..<position)
     }
 

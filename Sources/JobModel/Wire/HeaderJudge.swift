@@ -97,9 +97,14 @@ struct HeaderJudge {
     private func error(_ header: String, _ problem: String) -> MessageError {
         MessageError(
             code: "header.\(header)", message: "the header \"\(header)\" \(problem)",
-            id: readable(fields.id, Self.maximumIDBytes),
-            name: readable(fields.task, Self.maximumNameBytes))
+            id: readableID, name: readableName)
     }
+
+    /// The id, when it is one.
+    var readableID: String? { readable(fields.id, Self.maximumIDBytes) }
+
+    /// The task name, when it is one.
+    var readableName: String? { readable(fields.task, Self.maximumNameBytes) }
 
     private func readable(_ value: JSONValue?, _ maximumBytes: Int) -> String? {
         guard let text = value?.stringValue, !text.isEmpty, text.utf8.count <= maximumBytes else {

@@ -21,7 +21,8 @@ extension Span<UInt8> {
         }
         if place < count, self[place] | 0x20 == UInt8(ascii: "e") {
             var digits = place + 1
-            if digits < count, self[digits] == UInt8(ascii: "+") || self[digits] == UInt8(ascii: "-")
+            if digits < count,
+                self[digits] == UInt8(ascii: "+") || self[digits] == UInt8(ascii: "-")
             {
                 digits += 1
             }

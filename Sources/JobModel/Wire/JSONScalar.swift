@@ -49,13 +49,11 @@ extension Int8: JSONScalar {}
 extension Int16: JSONScalar {}
 extension Int32: JSONScalar {}
 extension Int64: JSONScalar {}
-extension Int128: JSONScalar {}
 extension UInt: JSONScalar {}
 extension UInt8: JSONScalar {}
 extension UInt16: JSONScalar {}
 extension UInt32: JSONScalar {}
 extension UInt64: JSONScalar {}
-extension UInt128: JSONScalar {}
 
 extension Double: JSONScalar {
     static func reading(_ value: JSONValue) throws(JSONProblem) -> Double {

@@ -80,7 +80,7 @@ extension [UInt8] {
         case 0x0a: append(contentsOf: #"\n"#.utf8)
         case 0x0c: append(contentsOf: #"\f"#.utf8)
         case 0x0d: append(contentsOf: #"\r"#.utf8)
-        case 0x20...0x7f: append(UInt8(unit))
+        case 0x20...0x7e: append(UInt8(unit))
         default:
             append(contentsOf: #"\u"#.utf8)
             for shift in [12, 8, 4, 0] {
@@ -94,6 +94,6 @@ extension [UInt8] {
 extension UInt8 {
     /// Whether it stands for itself in a JSON string written by Python.
     fileprivate var isPlainInJSON: Bool {
-        self >= 0x20 && self < 0x80 && self != UInt8(ascii: "\"") && self != UInt8(ascii: "\\")
+        self >= 0x20 && self < 0x7f && self != UInt8(ascii: "\"") && self != UInt8(ascii: "\\")
     }
 }

@@ -55,7 +55,8 @@ extension JSONValue: Codable {
             self = .array(items)
         } else {
             let members = try container.decode([String: JSONValue].self)
-            self = .object(JSONObject(members.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }))
+            self = .object(
+                JSONObject(members.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }))
         }
     }
 

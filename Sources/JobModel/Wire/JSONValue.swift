@@ -94,7 +94,9 @@ extension JSONValue {
     public var boolValue: Bool? { if case .bool(let flag) = self { flag } else { nil } }
 
     /// The integer, when it is a number without fraction or exponent that fits `Int`.
-    public var intValue: Int? { if case .number(let number) = self { number.intValue } else { nil } }
+    public var intValue: Int? {
+        if case .number(let number) = self { number.intValue } else { nil }
+    }
 
     /// The number, when it is one.
     public var doubleValue: Double? {

@@ -70,13 +70,22 @@ package struct JobMessage: Sendable {
     private static func fields(
         parsing raw: [UInt8], limits: WireLimits
     ) throws(MessageError) -> EnvelopeFields {
-        let envelope: JSONValue
+        do throws(MessageError) {
+            return try EnvelopeFields(try envelope(parsing: raw, limits: limits))
+        } catch {
+            let found = HeaderJudge(EnvelopeScanner.salvage(raw.span, depth: limits.depth))
+            throw error.about(id: found.readableID, name: found.readableName)
+        }
+    }
+
+    private static func envelope(
+        parsing raw: [UInt8], limits: WireLimits
+    ) throws(MessageError) -> JSONValue {
         do throws(JSONError) {
-            envelope = try JSONParser.parse(raw.span, depth: limits.depth).0
+            return try JSONParser.parse(raw.span, depth: limits.depth).0
         } catch {
             throw MessageError(error, in: "envelope")
         }
-        return try EnvelopeFields(envelope)
     }
 
     private init(

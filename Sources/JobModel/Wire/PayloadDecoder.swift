@@ -111,7 +111,8 @@ private final class PayloadBinding: JSONMembers {
         }
         for key in kwargs.keys where !parameters.contains(key) {
             throw PayloadError(
-                code: "unexpected_argument", message: "unexpected keyword argument \"\(key.prefix(PayloadError.maximumName))\"")
+                code: "unexpected_argument",
+                message: "unexpected keyword argument \"\(key.prefix(PayloadError.maximumName))\"")
         }
     }
 }

@@ -11,7 +11,7 @@ struct ProtocolOne {
     ///
     /// - Throws: `header.task` when the body is not a task either, else `body.*`.
     init(_ envelope: EnvelopeFields, raw: [UInt8], limits: WireLimits) throws(MessageError) {
-        let id = envelope.id?.stringValue
+        let id = HeaderJudge(envelope).readableID
         guard case .object(let body)? = try? envelope.body.json(in: raw, limits: limits),
             body["task"] != nil
         else {
@@ -34,7 +34,8 @@ struct ProtocolOne {
                 args: body["args"] ?? [], kwargs: body["kwargs"] ?? [:],
                 embed: .object(Self.embed(body)))
         } catch {
-            throw error.about(id: body["id"]?.stringValue, name: body["task"]?.stringValue)
+            let judge = HeaderJudge(fields)
+            throw error.about(id: judge.readableID, name: judge.readableName)
         }
     }
 
