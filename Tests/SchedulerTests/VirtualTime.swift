@@ -2,28 +2,86 @@ import Foundation
 import JobModel
 import Mailbox
 
-/// A wall clock that a test sets.
+/// A wall clock that a test sets, or that moves by itself once all who use it are asleep.
+///
+/// While anyone is awake time stands still, so what a test sees does not depend on the machine.
 final class VirtualTime: TimeSource {
-    private let date: Locked<Date>
+    private struct Sleeper {
+        let deadline: Date
+        let continuation: CheckedContinuation<Void, any Error>
+    }
 
-    init(_ date: Date) { self.date = Locked(date) }
+    private struct State {
+        var date: Date
+        var end = Date.distantPast
+        var participants = 1
+        var sleepers: [Int: Sleeper] = [:]
+        var cancelled: Set<Int> = []
+        var lastNumber = 0
+
+        var earliest: Date? {
+            guard sleepers.count >= participants else { return nil }
+            return sleepers.values.map(\.deadline).min()
+        }
+    }
+
+    private let state: Locked<State>
 
     /// From a text such as `2026-03-29T00:59:00Z`.
-    convenience init(_ text: String) { self.init(instant(text)) }
+    init(_ text: String) { state = Locked(State(date: instant(text))) }
 
-    var now: Date { date.withLock { $0 } }
+    var now: Date { state.withLock { $0.date } }
 
-    func set(_ text: String) { date.withLock { $0 = instant(text) } }
+    /// Whether time went as far as it may, and everyone sleeps.
+    var isAtRest: Bool {
+        state.withLock { state in state.earliest.map { $0 >= state.end } ?? false }
+    }
 
-    func advance(by seconds: Double) { date.withLock { $0 += seconds } }
+    func set(_ text: String) { state.withLock { $0.date = instant(text) } }
 
-    /// Never goes back: several sleepers push the same time.
-    func advance(to later: Date) { date.withLock { $0 = max($0, later) } }
+    /// Lets time move by itself, but not to `end`, whenever `participants` are asleep.
+    func run(until end: String, participants: Int) {
+        state.withLock { state in
+            state.end = instant(end)
+            state.participants = participants
+        }
+    }
+
+    func sleep(until deadline: Date) async throws {
+        let number = state.withLock { state in
+            state.lastNumber += 1
+            return state.lastNumber
+        }
+        try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { continuation in
+                fallAsleep(number, Sleeper(deadline: deadline, continuation: continuation))
+            }
+        } onCancel: {
+            let sleeper = state.withLock { state -> Sleeper? in
+                let sleeper = state.sleepers.removeValue(forKey: number)
+                if sleeper == nil { state.cancelled.insert(number) }
+                return sleeper
+            }
+            sleeper?.continuation.resume(throwing: CancellationError())
+        }
+    }
+
+    private func fallAsleep(_ number: Int, _ sleeper: Sleeper) {
+        let (isCancelled, woken) = state.withLock { state -> (Bool, [Sleeper]) in
+            if state.cancelled.remove(number) != nil { return (true, []) }
+            state.sleepers[number] = sleeper
+            guard let earliest = state.earliest, earliest < state.end else { return (false, []) }
+            state.date = max(state.date, earliest)
+            let woken = state.sleepers.filter { $0.value.deadline <= state.date }
+            for number in woken.keys { state.sleepers[number] = nil }
+            return (false, Array(woken.values))
+        }
+        if isCancelled { sleeper.continuation.resume(throwing: CancellationError()) }
+        for sleeper in woken { sleeper.continuation.resume() }
+    }
 }
 
-/// A clock that does not wait: a sleep moves the virtual time to its deadline.
-///
-/// Past `end` a sleep lasts until it is cancelled.
+/// Sleeps in virtual time.
 struct VirtualClock: Clock {
     struct Instant: InstantProtocol {
         var date: Date
@@ -40,20 +98,12 @@ struct VirtualClock: Clock {
     }
 
     let time: VirtualTime
-    let end: Date
 
     var now: Instant { Instant(date: time.now) }
     var minimumResolution: Duration { .nanoseconds(1) }
 
     func sleep(until deadline: Instant, tolerance: Duration?) async throws {
-        try Task.checkCancellation()
-        guard deadline.date < end else {
-            // Nobody sends: only cancellation ends the wait.
-            for await _ in AsyncStream<Never>.makeStream().stream {}
-            throw CancellationError()
-        }
-        time.advance(to: deadline.date)
-        await Task.yield()
+        try await time.sleep(until: deadline.date)
     }
 }
 
