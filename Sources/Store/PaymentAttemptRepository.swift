@@ -49,7 +49,7 @@ extension PaymentAttempt: CustomStringConvertible {
     package var description: String { "attempt \(key) (\(state.rawValue))" }
 }
 
-/// The payment_attempts table. Callers hold the lock of the attempt's invoice.
+/// The payment_attempts table; whoever changes it holds the lock of the attempt's invoice.
 package struct PaymentAttemptRepository: Sendable {
     private let pool: PostgresPool
 

@@ -51,7 +51,7 @@ package struct ServiceLevelBreach: Sendable, Equatable {
     package let uptimePPM: Int32
 }
 
-/// Policies, outages and what they come to. The arithmetic is in `ServiceLevelSweep`.
+/// Months to be judged, and breaches to be told of; the arithmetic is in `ServiceLevelSweep`.
 package struct ServiceLevelRepository: Sendable {
     /// Into how many parts the services are divided; the tables' `shard` columns say the same.
     package static let shards = 16

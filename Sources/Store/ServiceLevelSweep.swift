@@ -66,8 +66,10 @@ package struct ServiceLevelSweep: Sendable {
             """)
     }
 
-    /// Fills `sla_timed`: services with an outage in the month, and those that have a result
-    /// already, whose outage may have been withdrawn. Final results are left out.
+    /// Fills `sla_timed` with the seconds of each service that had an outage in the month.
+    ///
+    /// Also with those that have a result already, whose outage may have been withdrawn. Final
+    /// results are left out.
     ///
     /// The steps are materialized because an inlined expression would be computed at each use.
     private func measure(in transaction: PostgresTransaction) async throws {
