@@ -111,7 +111,9 @@ let package = Package(
         tests(
             "SchedulerTests",
             ["Scheduler", "Broker", "JobModel", "Redis", "Mailbox", "TestSupport", log]),
-        tests("BackhaulTests", ["Backhaul", "TestSupport"]),
+        tests(
+            "BackhaulTests",
+            ["Backhaul", "JobModel", "Redis", "Postgres", "Store", "TestSupport", arguments, log]),
         tests("IntegrationTests", ["TestSupport", "JobModel", "Redis", "Postgres"]),
         tests("ProcessTests", ["TestSupport", "JobModel", "Redis", "Postgres"]),
         tests("TidyTests"),

@@ -22,17 +22,17 @@ struct SettingDocumentsTests {
     @Test("config/default.yaml is what the template prints")
     func defaultFileText() throws {
         let written = try text(of: "config/default.yaml")
+        let isPrinted = written == SettingsTemplate.yaml.text
         #expect(
-            written == SettingsTemplate.yaml.text,
-            "run: backhaul settings --template yaml > config/default.yaml")
+            isPrinted, "run: backhaul settings --template yaml > config/default.yaml")
     }
 
     @Test("docs/configuration.md holds the table that the template prints")
     func table() throws {
         let document = try text(of: "docs/configuration.md")
+        let isPrinted = document.contains(SettingsTemplate.markdown.text)
         #expect(
-            document.contains(SettingsTemplate.markdown.text),
-            "replace the table with the output of: backhaul settings --template markdown")
+            isPrinted, "replace the table with the output of: backhaul settings --template markdown")
         let rows = document.split(separator: "\n").filter { $0.hasPrefix("| `") }
         #expect(rows.count == SettingKey.all.count)
     }

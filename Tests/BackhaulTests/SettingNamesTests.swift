@@ -30,17 +30,17 @@ struct SettingNamesTests {
         "address ranges are told from what looks like them",
         arguments: [
             ("10.0.0.0/8", true), ("127.0.0.1/32", true), ("::1/128", true), ("fd00::/8", true),
-            ("2001:db8:0:1:2:3:4:5/64", true), ("::/0", true), ("10.0.0.0", false),
+            ("2001:db8::/64", true), ("::/0", true), ("10.0.0.1", true), ("10.1.0.0/8", false),
             ("10.0.0.0/33", false), ("10.0.0/8", false), ("10.0.0.256/8", false),
             ("010.0.0.0/8", false), ("fd00::1::2/8", false), ("fd00:/8", false),
-            ("::1/129", false), ("localhost/8", false), ("10.0.0.0/08", false), ("/8", false),
+            ("::1/129", false), ("localhost/8", false), ("/8", false),
             ("1:2:3:4:5:6:7:8:9/64", false), ("12345::/16", false), ("10.0.0.0/-1", false),
         ])
     func ranges(text: String, isWellFormed: Bool) throws {
         let loader = SettingsLoader(
             flags: [FlagValue(key: "http.allow", text: text, flag: "--set")])
         if isWellFormed {
-            #expect(try loader.load().settings.http.allow == [text])
+            #expect(try loader.load().settings.http.allow.map(\.text) == [text])
         } else {
             #expect(throws: SettingsError.self) { try loader.load() }
         }

@@ -4,83 +4,116 @@
 /// nothing else. Interpolated code counts as string.
 struct SwiftText: Sendable {
     /// Without comments and without what strings hold.
-    private(set) var code = ""
-    /// Without comments.
-    private(set) var codeAndStrings = ""
-
-    private var rest: Substring
+    let code: String
+    /// Only what strings hold, each in quotes.
+    let strings: String
 
     init(_ text: String) {
-        rest = text[...]
-        while !rest.isEmpty {
-            if rest.hasPrefix("//") {
-                blank(upTo: rest.firstIndex(of: "\n") ?? rest.endIndex)
-            } else if rest.hasPrefix("/*") {
+        var lexer = Lexer(Array(text.utf8))
+        lexer.run()
+        code = String(decoding: lexer.code, as: UTF8.self)
+        strings = String(decoding: lexer.strings, as: UTF8.self)
+    }
+}
+
+/// Works on bytes: the whole tree is read in every test run.
+private struct Lexer {
+    var code: [UInt8] = []
+    var strings: [UInt8] = []
+
+    private let bytes: [UInt8]
+    private var position = 0
+
+    private static let newline = UInt8(ascii: "\n")
+    private static let quote = UInt8(ascii: "\"")
+    private static let hash = UInt8(ascii: "#")
+
+    init(_ bytes: [UInt8]) {
+        self.bytes = bytes
+        code.reserveCapacity(bytes.count)
+    }
+
+    mutating func run() {
+        while position < bytes.count {
+            if at("//") {
+                while position < bytes.count, bytes[position] != Self.newline { position += 1 }
+            } else if at("/*") {
                 skipBlockComment()
             } else if let delimiter = stringDelimiter() {
-                skipString(delimiter)
+                readString(delimiter)
             } else {
-                keep(rest.removeFirst())
+                keepCode()
             }
         }
     }
 
-    private mutating func keep(_ character: Character) {
-        code.append(character)
-        codeAndStrings.append(character)
+    private func at(_ text: StaticString, after offset: Int = 0) -> Bool {
+        at(Array("\(text)".utf8), after: offset)
     }
 
-    private mutating func blank(upTo end: Substring.Index) {
-        for character in rest[..<end] where character.isNewline { keep(character) }
-        rest = rest[end...]
+    private func at(_ text: [UInt8], after offset: Int = 0) -> Bool {
+        bytes.dropFirst(position + offset).starts(with: text)
+    }
+
+    private mutating func keepCode() {
+        if bytes[position] == Self.newline { strings.append(Self.newline) }
+        code.append(bytes[position])
+        position += 1
     }
 
     private mutating func skipBlockComment() {
         var depth = 0
         repeat {
-            if rest.hasPrefix("/*") {
+            if at("/*") {
                 depth += 1
-                rest = rest.dropFirst(2)
-            } else if rest.hasPrefix("*/") {
+                position += 2
+            } else if at("*/") {
                 depth -= 1
-                rest = rest.dropFirst(2)
+                position += 2
+            } else if bytes[position] == Self.newline {
+                keepCode()
             } else {
-                blank(upTo: rest.index(after: rest.startIndex))
+                position += 1
             }
-        } while depth > 0 && !rest.isEmpty
+        } while depth > 0 && position < bytes.count
     }
 
-    /// The quotes that open a string here, with the hashes before them.
-    private func stringDelimiter() -> (hashes: String, quotes: String)? {
-        let hashes = String(rest.prefix { $0 == "#" })
-        let after = rest.dropFirst(hashes.count)
-        if after.hasPrefix("\"\"\"") { return (hashes, "\"\"\"") }
-        return after.hasPrefix("\"") ? (hashes, "\"") : nil
+    /// The quotes that open a string here, and the hashes before them.
+    private func stringDelimiter() -> (hashes: Int, quotes: Int)? {
+        guard bytes[position] == Self.quote || bytes[position] == Self.hash else { return nil }
+        let hashes = bytes[position...].prefix { $0 == Self.hash }.count
+        let quotes = bytes[(position + hashes)...].prefix { $0 == Self.quote }.count
+        return quotes == 0 ? nil : (hashes, quotes >= 3 ? 3 : 1)
     }
 
-    private mutating func skipString(_ delimiter: (hashes: String, quotes: String)) {
-        let (hashes, quotes) = delimiter
+    private mutating func readString(_ delimiter: (hashes: Int, quotes: Int)) {
+        let hashes = [UInt8](repeating: Self.hash, count: delimiter.hashes)
+        let quotes = [UInt8](repeating: Self.quote, count: delimiter.quotes)
         let end = quotes + hashes
-        let escape = "\\" + hashes
-        take(hashes.count + quotes.count)
-        while !rest.isEmpty {
-            if rest.hasPrefix(end) { return take(end.count) }
+        let escape = [UInt8(ascii: "\\")] + hashes
+        code += hashes + quotes
+        strings.append(Self.quote)
+        position += end.count
+        while position < bytes.count {
+            if bytes[position] == Self.quote, at(end) {
+                position += end.count
+                break
+            }
             // A string of one line ends with it, so that a slip in here costs one line only.
-            if quotes.count == 1, rest.first?.isNewline == true { return }
-            if rest.hasPrefix(escape) { hold(escape.count) }
-            hold(1)
+            if bytes[position] == Self.newline, quotes.count == 1 { break }
+            if bytes[position] == escape[0], at(escape) {
+                strings += bytes[position..<min(position + escape.count, bytes.count)]
+                position += escape.count
+            }
+            if position < bytes.count { hold() }
         }
+        code += end
+        strings.append(Self.quote)
     }
 
-    private mutating func take(_ count: Int) {
-        for _ in 0..<count where !rest.isEmpty { keep(rest.removeFirst()) }
-    }
-
-    private mutating func hold(_ count: Int) {
-        for _ in 0..<count where !rest.isEmpty {
-            let character = rest.removeFirst()
-            codeAndStrings.append(character)
-            if character.isNewline { code.append(character) }
-        }
+    private mutating func hold() {
+        if bytes[position] == Self.newline { code.append(Self.newline) }
+        strings.append(bytes[position])
+        position += 1
     }
 }

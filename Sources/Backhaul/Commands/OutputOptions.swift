@@ -41,11 +41,3 @@ struct TextTable {
         }.joined(separator: "\n")
     }
 }
-
-/// A failure of a command: what happened, and what to do next.
-struct CommandFailure: Error, CustomStringConvertible {
-    let message: String
-    let advice: String
-
-    var description: String { "\(message): \(advice)" }
-}

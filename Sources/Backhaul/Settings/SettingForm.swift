@@ -139,25 +139,20 @@ extension SettingForm where Value == String {
             return text
         }
     }
-
-    static func url(_ shape: ServerURL) -> Self {
-        SettingForm(accepts: shape.accepts, show: \.self) { raw throws(SettingRefusal) in
-            let text = try raw.onlyText(shape.accepts)
-            try shape.check(text)
-            return text
-        }
-    }
 }
 
 extension SettingForm where Value == Secret {
-    /// A server's address, which may hold a password.
-    static func secretURL(_ shape: ServerURL) -> Self {
-        SettingForm(accepts: shape.accepts, isSecret: true, show: \.description) {
-            raw throws(SettingRefusal) in
-            let text = try raw.onlyText(shape.accepts)
-            try shape.check(text)
-            return .url(text)
-        }
+    /// A server's address, which may hold a password; `check` must not repeat it.
+    static func secretURL(
+        _ accepts: String, check: @escaping @Sendable (String) throws(SettingRefusal) -> Void
+    ) -> Self {
+        SettingForm(
+            accepts: accepts, isSecret: true, show: \.description,
+            parse: { raw throws(SettingRefusal) in
+                let text = try raw.onlyText(accepts)
+                try check(text)
+                return .url(text)
+            })
     }
 
     /// A password or key of at most 4096 bytes.

@@ -1,5 +1,8 @@
+import HTTP
 import JobModel
 import Logging
+import Postgres
+import Redis
 
 extension SettingKey {
     /// Every setting, in the order of the documents.
@@ -10,7 +13,7 @@ extension SettingKey {
 
     private static let redis: [SettingKey] = [
         SettingKey(
-            "redis.url", \.redis.url, .secretURL(.redis), flag: "--redis", wellKnown: "REDIS_URL",
+            "redis.url", \.redis.url, .redisURL, flag: "--redis", wellKnown: "REDIS_URL",
             meaning: "The Redis server that holds the queues."),
         SettingKey(
             "redis.key_prefix", \.redis.keyPrefix, .text(maximumBytes: 100),
@@ -26,7 +29,7 @@ extension SettingKey {
 
     private static let database: [SettingKey] = [
         SettingKey(
-            "database.url", \.database.url, .optional(.secretURL(.postgres)), flag: "--database",
+            "database.url", \.database.url, .optional(.postgresURL), flag: "--database",
             wellKnown: "DATABASE_URL",
             meaning: "The PostgreSQL database; worker and migrate need it."),
         SettingKey(
@@ -91,8 +94,8 @@ extension SettingKey {
             "results.enabled", \.results.isEnabled, .truth,
             meaning: "Whether results are written for AsyncResult.get()."),
         SettingKey(
-            "results.expires_seconds", \.results.expires, .seconds(1...31_536_000),
-            meaning: "How long a result is kept."),
+            "results.expires_seconds", \.results.expires, .seconds(0...31_536_000),
+            meaning: "How long a result is kept; 0 keeps it for ever."),
         SettingKey(
             "dead.maximum_entries", \.dead.maximumEntries,
             .wholeNumber(1...10_000_000, unit: "entries"),
@@ -127,7 +130,7 @@ extension SettingKey {
 
     private static let payments: [SettingKey] = [
         SettingKey(
-            "payments.gateway_url", \.payments.gatewayURL, .optional(.url(.http)),
+            "payments.gateway_url", \.payments.gatewayURL, .optional(.webAddress),
             meaning: "The address of the payment gateway; without it payment jobs fail at once."),
         SettingKey(
             "payments.api_key", \.payments.apiKey, .optional(.secret),
@@ -154,15 +157,35 @@ extension SettingForm where Value == [QueueName] {
     }
 }
 
-extension SettingForm where Value == [String] {
+extension SettingForm where Value == [AddressRange] {
     static var addressRanges: Self {
-        .list(of: "address ranges such as 10.0.0.0/8", count: 0...64, show: \.self) {
+        .list(of: "address ranges such as 10.0.0.0/8", count: 0...64, show: \.text) {
             text throws(SettingRefusal) in
-            guard AddressRange.isWellFormed(text) else {
-                throw SettingRefusal(
-                    "holds “\(text)”, which is not an address range such as 10.0.0.0/8 or fd00::/8")
+            do throws(CIDR.ParseError) { return try AddressRange(text) } catch {
+                throw SettingRefusal("holds “\(text)”: \(error.problem)")
             }
-            return text
+        }
+    }
+}
+
+extension SettingForm where Value == Secret {
+    static var redisURL: Self {
+        .secretURL("redis://[[user]:password@]host[:port][/database] or unix://path[?db=database]")
+        {
+            text throws(SettingRefusal) in
+            // The message never repeats the address.
+            do throws(RedisError) { _ = try RedisAddress(url: text) } catch {
+                throw SettingRefusal(error.message)
+            }
+        }
+    }
+
+    static var postgresURL: Self {
+        .secretURL("postgresql://[user:password@]host[:port]/database") {
+            text throws(SettingRefusal) in
+            do throws(PostgresError) { try PostgresOptions(url: text).validate() } catch {
+                throw SettingRefusal("cannot be used: \(error.message)")
+            }
         }
     }
 }

@@ -69,7 +69,7 @@ struct SchedulerSettings: Sendable, Equatable {
 /// What outgoing HTTP requests may reach, and their bounds.
 struct HTTPSettings: Sendable, Equatable {
     /// Private address ranges that may be reached all the same, in CIDR notation.
-    var allow: [String] = []
+    var allow: [AddressRange] = []
     var connectTimeout: Duration = .seconds(5)
     var totalTimeout: Duration = .seconds(15)
     var responseBytes = 65_536

@@ -1,0 +1,37 @@
+import Logging
+import Postgres
+import Store
+
+extension LoadedSettings {
+    /// Runs `body` with a migrator whose pool is shut down afterwards.
+    ///
+    /// - Throws: `CommandFailure` when the database cannot be reached, and what `body` throws.
+    func withMigrator<Value: Sendable>(
+        statementTimeout: Duration? = nil, logger: Logger,
+        _ body: (Migrator) async throws -> Value
+    ) async throws -> Value {
+        var options = try postgresOptions()
+        options.poolSize = 1
+        options.statementTimeout = statementTimeout ?? options.statementTimeout
+        let pool = PostgresPool(options: options, logger: logger)
+        let outcome: Swift.Result<Value, any Error>
+        do { outcome = .success(try await body(Migrator(pool: pool))) } catch {
+            outcome = .failure(error)
+        }
+        await pool.shutdown()
+        do { return try outcome.get() } catch let error as MigrationError {
+            // Without a version the trouble is the database's, not a migration's.
+            guard error.version == nil, let cause = error.underlying as? PostgresError else {
+                throw error
+            }
+            throw CommandFailure(cause, address: options.address)
+        }
+    }
+}
+
+extension Logger {
+    /// For commands whose output says everything: what fails is reported once, not logged as well.
+    static var silent: Logger {
+        Logger(label: "silent") { _ in SwiftLogNoOpLogHandler() }
+    }
+}

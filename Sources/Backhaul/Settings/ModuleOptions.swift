@@ -1,0 +1,74 @@
+import Broker
+import HTTP
+import JobModel
+import Postgres
+import Redis
+import Worker
+
+// What the settings mean to each module.
+
+extension RedisSettings {
+    /// Times of each connection.
+    var options: RedisOptions {
+        var options = RedisOptions()
+        options.connectTimeout = connectTimeout
+        options.commandTimeout = commandTimeout
+        return options
+    }
+}
+
+extension LoadedSettings {
+    /// How the pool reaches PostgreSQL.
+    ///
+    /// - Throws: `SettingsError` when `database.url` is not set.
+    func postgresOptions() throws(SettingsError) -> PostgresOptions {
+        let database = settings.database
+        var options = PostgresOptions(url: try databaseURL().revealed)
+        options.poolSize = database.poolSize
+        options.connectTimeout = database.connectTimeout
+        options.statementTimeout = database.statementTimeout
+        return options
+    }
+}
+
+extension HTTPSettings {
+    /// Public addresses and what the operator allows besides.
+    var policy: AddressPolicy { AddressPolicy(allowing: allow.map(\.block)) }
+
+    /// Times and sizes of each request.
+    var limits: HTTPLimits {
+        var limits = HTTPLimits()
+        limits.connectTimeout = connectTimeout
+        limits.totalTimeout = totalTimeout
+        limits.responseBytes = responseBytes
+        return limits
+    }
+}
+
+extension Settings {
+    /// How the queues are kept.
+    var brokerOptions: BrokerOptions {
+        var options = BrokerOptions(keyPrefix: redis.keyPrefix)
+        options.lease = worker.lease
+        options.visibilityTimeout = worker.visibilityTimeout
+        options.resultExpires = results.expires
+        options.maximumDead = dead.maximumEntries
+        options.maximumQuarantined = quarantine.maximumEntries
+        options.maximumMessageBytes = limits.envelopeBytes
+        options.redis = redis.options
+        return options
+    }
+
+    /// What one worker process does.
+    var workerOptions: WorkerOptions {
+        var options = WorkerOptions(queues: worker.queues)
+        options.concurrency = worker.concurrency
+        options.batchSize = worker.batchSize
+        options.waitLimit = worker.wait
+        options.leaseRenewal = worker.leaseRenewal
+        options.grace = worker.grace
+        options.limits = limits
+        options.storesResults = results.isEnabled
+        return options
+    }
+}

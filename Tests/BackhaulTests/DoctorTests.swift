@@ -1,0 +1,162 @@
+import ArgumentParser
+import Foundation
+import JobModel
+import Postgres
+import Redis
+import Store
+import TestSupport
+import Testing
+
+@testable import Backhaul
+
+@Suite("The doctor finds what would lose jobs, and says what to do")
+struct DoctorTests {
+    private func checks(_ environment: [String: String]) async -> [DoctorCheck] {
+        await DoctorCommand.checks(settings: { () throws(SettingsError) in
+            try SettingsLoader(
+                environment: environment,
+                flags: [FlagValue(key: "redis.connect_timeout_seconds", text: "2", flag: "--set")]
+            ).load()
+        })
+    }
+
+    private func check(_ name: String, in checks: [DoctorCheck]) throws -> DoctorCheck {
+        try #require(checks.first { $0.name == name }, "no check named \(name)")
+    }
+
+    /// A port on which nothing listens: only root could.
+    private static let deadPort = 1
+
+    @Test("wrong settings are reported as such, and nothing else is tried")
+    func wrongSettings() async throws {
+        let found = await checks(["BACKHAUL_LOG_LEVEL": "loud", "BACKHAUL_NONE": "1"])
+        #expect(found.map(\.name) == ["settings", "settings"])
+        #expect(found.allSatisfy { $0.state == .fail })
+    }
+
+    @Test("servers that cannot be reached are named, with what to look at and no password")
+    func unreachableServers() async throws {
+        let found = await checks([
+            "REDIS_URL": "redis://:hunter2@127.0.0.1:\(Self.deadPort)/0",
+            "DATABASE_URL": "postgresql://u:hunter2@127.0.0.1:\(Self.deadPort)/x",
+        ])
+        let redis = try check("redis", in: found)
+        #expect(redis.state == .fail)
+        #expect(redis.found.contains("cannot reach Redis at redis://***@127.0.0.1:1/0"))
+        #expect(redis.advice?.contains("REDIS_URL") == true)
+        let database = try check("database", in: found)
+        #expect(database.state == .fail)
+        #expect(database.found.contains("cannot reach PostgreSQL at 127.0.0.1:1/x"))
+        #expect(database.found.contains("refused"))
+        #expect(database.advice?.contains("DATABASE_URL") == true)
+        #expect(!DoctorCommand.table(found).contains("hunter2"))
+    }
+
+    @Test("a server that wants a password is told from one that is not there")
+    func wrongPassword() async throws {
+        let server = try await RedisServer.start(password: "right")
+        let found = await checks(["REDIS_URL": "redis://:wrong@127.0.0.1:\(server.port)/0"])
+        let redis = try check("redis", in: found)
+        #expect(redis.state == .fail)
+        #expect(redis.advice == "are the user and the password in REDIS_URL right?")
+        try await server.stop()
+    }
+
+    @Test("a Redis made for caching fails, one without persistence is warned about")
+    func cachingServer() async throws {
+        let server = try await RedisServer.start(
+            arguments: ["--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru"])
+        let found = await checks(["REDIS_URL": server.url])
+        #expect(try check("redis", in: found).state == .ok)
+        #expect(try check("redis version", in: found).state == .ok)
+        #expect(try check("redis role", in: found).state == .ok)
+        #expect(try check("clock", in: found).state == .ok)
+        #expect(try check("redis eviction", in: found).state == .fail)
+        #expect(try check("redis persistence", in: found).state == .warn)
+        try await server.stop()
+    }
+
+    @Test("a Redis set up for jobs passes")
+    func goodServer() async throws {
+        let server = try await RedisServer.start(arguments: ["--appendonly", "yes"])
+        let found = await checks(["REDIS_URL": server.url])
+        #expect(try check("redis eviction", in: found) == .ok("redis eviction", "noeviction"))
+        #expect(try check("redis persistence", in: found) == .ok("redis persistence", "appendonly"))
+        try await server.stop()
+    }
+
+    @Test("what Redis says of itself is judged")
+    func judgedInfo() throws {
+        func info(_ changes: [String: String]) -> RedisInfo {
+            let good = [
+                "redis_version": "7.0.15", "role": "master", "maxmemory_policy": "noeviction",
+                "aof_enabled": "1", "aof_last_write_status": "ok",
+            ]
+            let lines = good.merging(changes) { $1 }.map { "\($0.key):\($0.value)" }
+            return RedisInfo("# Server\r\n" + lines.joined(separator: "\r\n") + "\r\n")
+        }
+        func states(_ changes: [String: String], snapshots: String? = "") -> [DoctorCheck.State] {
+            RedisChecks.judge(info(changes), snapshots: snapshots).map(\.state)
+        }
+        #expect(states([:]) == [.ok, .ok, .ok, .ok])
+        #expect(states(["redis_version": "6.2.0"])[0] == .ok)
+        #expect(states(["redis_version": "6.0.16"])[0] == .fail)
+        #expect(states(["redis_version": "5.0.14"])[0] == .fail)
+        #expect(states(["role": "slave"])[1] == .fail)
+        #expect(states(["maxmemory_policy": "volatile-lru"])[2] == .fail)
+        #expect(states(["aof_last_write_status": "err"])[3] == .fail)
+        for snapshots in ["", "3600 1", nil] {
+            #expect(states(["aof_enabled": "0"], snapshots: snapshots)[3] == .warn)
+        }
+    }
+
+    @Test("clocks may differ a little, not much")
+    func clocks() {
+        let reply = RedisValue.array([.bulk(Array("1000".utf8)), .bulk(Array("500000".utf8))])
+        func state(_ seconds: Double) -> DoctorCheck.State {
+            RedisChecks.judge(clock: reply, against: Date(timeIntervalSince1970: seconds)).state
+        }
+        #expect(state(1000.5) == .ok)
+        #expect(state(1002) == .ok)
+        #expect(state(1003) == .warn)
+        #expect(state(998) == .warn)
+        #expect(RedisChecks.judge(clock: .null, against: Date()).state == .warn)
+    }
+
+    @Test("migrations are judged: edited, pending, of a newer program")
+    func migrations() {
+        let date = Date(timeIntervalSince1970: 0)
+        func judged(_ states: [MigrationStatus.State]) -> DoctorCheck {
+            DatabaseChecks.judge(states.enumerated().map { ($0.offset + 1, $0.element) })
+        }
+        #expect(judged([.applied(at: date)]) == .ok("migrations", "1 applied, none pending"))
+        #expect(judged([.applied(at: date), .pending]).found == "pending: 2")
+        #expect(judged([.changed(appliedAt: date), .pending]).found.hasSuffix("applied: 1"))
+        #expect(judged([.applied(at: date), .unknown(appliedAt: date)]).state == .fail)
+    }
+
+    @Test("an empty database is told to migrate, and stays empty; a prepared one passes")
+    func database() async throws {
+        try await PostgresServer.shared.withDatabase { url in
+            for _ in 0..<2 {
+                let found = await checks(["DATABASE_URL": url])
+                #expect(try check("database", in: found).state == .ok)
+                #expect(try check("database role", in: found).state == .ok)
+                #expect(try check("migrations", in: found).advice == "run: backhaul migrate up")
+            }
+            try await MigrateCommand.Up.parse(["--database", url]).run()
+            let found = await checks(["DATABASE_URL": url])
+            #expect(try check("migrations", in: found).state == .ok)
+        }
+    }
+
+    @Test("the table has a line for each check and one for what to do")
+    func table() {
+        let checks: [DoctorCheck] = [
+            .ok("redis", "answers"), .fail("migrations", "pending: 1\n2", advice: "run this"),
+        ]
+        #expect(
+            DoctorCommand.table(checks)
+                == "ok    redis       answers\nfail  migrations  pending: 1 2\n      → run this")
+    }
+}
