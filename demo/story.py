@@ -194,7 +194,8 @@ class Story:
             " (select count(*) from invoices where status = 'paid'),"
             " (select count(distinct invoice_id) from payment_attempts where state = 'declined'),"
             " (select count(*) from sla_breaches), (select count(*) from events),"
-            " (select count(*) from events e join webhook_endpoints w on e.type = any(w.types)),"
+            " (select count(*) from events e join webhook_endpoints w"
+            "  on e.type = any(w.types) or '*' = any(w.types)),"
             " (select count(*) from webhook_deliveries where state = 'delivered')"
         ).fetchone()
         assert row is not None

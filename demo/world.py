@@ -123,8 +123,8 @@ class World:
 
     def shelf(self, name: str) -> list[dict[str, Any]]:
         """What `backhaul quarantine list` or `backhaul dead list` tells."""
-        listed = json.loads(self.backhaul(name, "list", "-o", "json"))
-        return list(listed)
+        page = json.loads(self.backhaul(name, "list", "--per-page", "100", "-o", "json"))
+        return list(page["items"])
 
     def gateway_books(self) -> dict[str, Any]:
         return fetched(f"{self.gateway_url}/_books")
