@@ -268,7 +268,7 @@ class Audit:
         self._note(
             "quarantined",
             f"{len(quarantined)}; {len(self._orders.unreadable)} were sent on purpose",
-            "backhaul quarantine list",
+            "backhaul quarantine list: " + ", ".join(sorted({e["code"] for e in quarantined})),
             ids == sorted(self._orders.unreadable),
         )
 

@@ -177,8 +177,7 @@ class Story:
     def _kill_a_worker(self) -> None:
         """kill -9 without a warning, and a new worker as any supervisor would start."""
         world = self.world
-        victim = world.workers[0]
-        victim.kill()
+        victim = world.kill_worker()
         in_flight = world.redis.hlen("unacked")
         world.start_worker()
         self._killed = True
