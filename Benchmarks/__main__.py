@@ -12,7 +12,9 @@ import argparse
 import json
 import os
 import platform
+import shutil
 import signal
+import subprocess
 import sys
 from dataclasses import asdict
 from datetime import datetime, timezone
@@ -127,7 +129,7 @@ def check_nothing_refused(contender: Contender, binary: Path) -> None:
         listed = output_of(
             [os.fspath(binary), shelf, "list", "-o", "json"], {"REDIS_URL": contender.url}
         )
-        if json.loads(listed or "null") != []:
+        if json.loads(listed)["total"] != 0:
             raise rounds.RoundFailure(f"Backhaul put messages on the {shelf} shelf: {listed[:300]}")
 
 
@@ -145,7 +147,7 @@ def machine(binary: Path, client: redis.Redis) -> dict[str, str]:
         for line in Path("/proc/cpuinfo").read_text().splitlines()
         if line.startswith("model name")
     ]
-    swift = output_of(["swift", "--version"]).splitlines()
+    swift = output_of(["swift", "--version"]).splitlines() if shutil.which("swift") else []
     return {
         "when": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "processor": f"{models[0] if models else platform.machine()}, {os.cpu_count()} cores",
@@ -218,7 +220,7 @@ def main() -> int:
         save(facts, outcome)
     except KeyboardInterrupt:
         return 130
-    except (ChildFailure, rounds.RoundFailure) as failure:
+    except (ChildFailure, rounds.RoundFailure, subprocess.SubprocessError) as failure:
         print(f"bench: {failure}", file=sys.stderr)
         return 1
     return 0 if ratio(outcome["ignored"]) >= options.at_least else 1

@@ -73,16 +73,13 @@ def backhaul_command(binary: Path, concurrency: int, batch: int) -> list[str]:
 
 
 def output_of(command: Sequence[str], environment: Mapping[str, str] | None = None) -> str:
-    """What a short command prints; an empty text when it cannot be run."""
-    try:
-        done = subprocess.run(
-            command,
-            check=True,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            env={**neutral_environment(), **(environment or {})},
-        )
-    except (OSError, subprocess.SubprocessError):
-        return ""
+    """What a short command prints; raises when it fails."""
+    done = subprocess.run(
+        command,
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=60,
+        env={**neutral_environment(), **(environment or {})},
+    )
     return done.stdout.strip()

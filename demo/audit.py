@@ -233,7 +233,8 @@ class Audit:
         tally = self._world.receiver_tally()
         wanted: dict[str, set[str]] = {name: set() for name in tally}
         for url, event in self._rows(
-            "select w.url, e.id from events e join webhook_endpoints w on e.type = any(w.types)"
+            "select w.url, e.message_id from events e"
+            " join webhook_endpoints w on e.type = any(w.types) or '*' = any(w.types)"
         ):
             wanted[url.rpartition("/")[2]].add(str(event))
         verified = {name: set(seen["verified"]) for name, seen in tally.items()}
@@ -267,7 +268,7 @@ class Audit:
         self._note(
             "quarantined",
             f"{len(quarantined)}; {len(self._orders.unreadable)} were sent on purpose",
-            "backhaul quarantine list",
+            "backhaul quarantine list: " + ", ".join(sorted({e["code"] for e in quarantined})),
             ids == sorted(self._orders.unreadable),
         )
 

@@ -37,7 +37,7 @@ PLANS = (  # name, down and up in Mbit/s, monthly charge
 ENDPOINTS = (  # name, event types
     ("crm", ("customer.created", "service.activated")),
     ("billing", ("payment.received", "sla.breached")),
-    ("audit", ("customer.created", "service.activated", "payment.received", "sla.breached")),
+    ("audit", ("*",)),
 )
 
 

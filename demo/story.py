@@ -177,8 +177,7 @@ class Story:
     def _kill_a_worker(self) -> None:
         """kill -9 without a warning, and a new worker as any supervisor would start."""
         world = self.world
-        victim = world.workers[0]
-        victim.kill()
+        victim = world.kill_worker()
         in_flight = world.redis.hlen("unacked")
         world.start_worker()
         self._killed = True
@@ -194,7 +193,8 @@ class Story:
             " (select count(*) from invoices where status = 'paid'),"
             " (select count(distinct invoice_id) from payment_attempts where state = 'declined'),"
             " (select count(*) from sla_breaches), (select count(*) from events),"
-            " (select count(*) from events e join webhook_endpoints w on e.type = any(w.types)),"
+            " (select count(*) from events e join webhook_endpoints w"
+            "  on e.type = any(w.types) or '*' = any(w.types)),"
             " (select count(*) from webhook_deliveries where state = 'delivered')"
         ).fetchone()
         assert row is not None

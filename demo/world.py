@@ -41,6 +41,7 @@ class World:
         self.sandbox = sandbox
         self.binary = binary
         self._calm = calm
+        self._started = 0
         self.workers: list[Child] = []
         self.scheduler: Child | None = None
         self.endpoints = seed.new_endpoints()
@@ -72,8 +73,9 @@ class World:
 
     def start_worker(self) -> Child:
         """One more worker over all queues."""
+        self._started += 1
         child = self.sandbox.spawn(
-            f"worker-{len(self.workers) + 1}",
+            f"worker-{self._started}",
             [
                 *(self.binary, "worker", "--queues", ",".join(QUEUES)),
                 *("--concurrency", str(CONCURRENCY), "--log-level", "info"),
@@ -82,6 +84,12 @@ class World:
         )
         self.workers.append(child)
         return child
+
+    def kill_worker(self) -> Child:
+        """kill -9 of the oldest worker."""
+        victim = self.workers.pop(0)
+        victim.kill()
+        return victim
 
     def start_scheduler(self, month: date) -> Child:
         """The scheduler, sweeping `month` every few seconds."""
@@ -123,8 +131,8 @@ class World:
 
     def shelf(self, name: str) -> list[dict[str, Any]]:
         """What `backhaul quarantine list` or `backhaul dead list` tells."""
-        listed = json.loads(self.backhaul(name, "list", "-o", "json"))
-        return list(listed)
+        page = json.loads(self.backhaul(name, "list", "--per-page", "100", "-o", "json"))
+        return list(page["items"])
 
     def gateway_books(self) -> dict[str, Any]:
         return fetched(f"{self.gateway_url}/_books")
@@ -145,7 +153,7 @@ class World:
     def fallen(self) -> list[Child]:
         """Backhaul processes that ended without being asked to."""
         watched = [*self.workers, *([self.scheduler] if self.scheduler else [])]
-        return [child for child in watched if child.exit_status not in (None, -9)]
+        return [child for child in watched if child.exit_status is not None]
 
     def _start_counterpart(self, name: str, probe: str, options: Sequence[str]) -> str:
         port = free_port()
