@@ -1,0 +1,111 @@
+import Broker
+import Foundation
+import JobModel
+import Logging
+import Mailbox
+import Redis
+import TestSupport
+
+@testable import Worker
+
+/// A job whose behaviour each test decides.
+struct ProbeJob: Job {
+    struct Payload: Codable, Sendable {
+        var number: Int?
+    }
+
+    static let name: JobName = "test.probe"
+    static let policy = JobPolicy(
+        queue: "work",
+        retry: RetryPolicy(
+            maximumRetries: 2, backoff: .exponential(base: .milliseconds(1), cap: .milliseconds(5))),
+        timeLimit: .seconds(20))
+
+    let body: @Sendable (Payload, JobContext) async throws -> Verdict
+
+    func run(_ payload: Payload, in context: JobContext) async throws -> Verdict {
+        try await body(payload, context)
+    }
+}
+
+/// What happened, in order, from any task.
+final class Log<Entry: Sendable>: Sendable {
+    private let entries = Locked([Entry]())
+
+    func add(_ entry: Entry) { entries.withLock { $0.append(entry) } }
+
+    var all: [Entry] { entries.withLock { $0 } }
+}
+
+/// A worker on a private Redis, with one job.
+struct WorkerFixture {
+    static let queue: QueueName = "work"
+
+    let server: RedisServer
+    let broker: RedisBroker
+    let raw: RedisConnection
+    let service: WorkerService
+
+    init(
+        _ change: (inout WorkerOptions) -> Void = { _ in },
+        body: @escaping @Sendable (ProbeJob.Payload, JobContext) async throws -> Verdict
+    ) async throws {
+        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        server = try await RedisServer.start()
+        broker = try RedisBroker(url: server.url, options: BrokerOptions(), logger: logger)
+        raw = try server.connection()
+        var options = WorkerOptions(queues: [Self.queue])
+        options.concurrency = 8
+        options.grace = .seconds(20)
+        change(&options)
+        service = WorkerService(
+            broker: broker, registry: JobRegistry([RegisteredJob(ProbeJob(body: body))]),
+            presence: WorkerPresence(
+                worker: WorkerID(host: "test", processID: 1, random: .random(in: 0...9999)),
+                host: "test", processID: 1, queues: [Self.queue],
+                concurrency: options.concurrency, startedAt: Date(), version: "test"),
+            options: options, time: SystemTime(), logger: logger)
+    }
+
+    /// Runs the worker while `act` goes on, then drains it.
+    func run(_ act: () async throws -> Void) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { await service.run() }
+            do { try await act() } catch {
+                service.cancel()
+                throw error
+            }
+            service.drain()
+            try await group.waitForAll()
+        }
+    }
+
+    func message(_ number: Int, _ change: (inout OutgoingMessage) -> Void = { _ in })
+        -> OutgoingMessage
+    {
+        var kwargs = JSONObject()
+        kwargs["number"] = .number(JSONNumber(number))
+        var message = OutgoingMessage(
+            id: JobID("job-\(number)"), name: ProbeJob.name,
+            body: MessageBody(args: [], kwargs: kwargs), queue: Self.queue)
+        change(&message)
+        return message
+    }
+
+    /// The status that Python's `AsyncResult` would see; nil for PENDING.
+    func status(of number: Int) async throws -> String? {
+        let reply = try await raw.send(RedisCommand("GET", "celery-task-meta-job-\(number)"))
+        guard let bytes = reply.bytes, case .object(let record) = try JSONValue(parsing: bytes),
+            case .string(let status)? = record["status"]
+        else { return nil }
+        return status
+    }
+
+    /// Nothing waits, is in flight or is delayed.
+    func isIdle() async throws -> Bool {
+        let waiting = try await broker.waiting(in: Self.queue).reduce(0, +)
+        let inFlight = try await broker.inFlight()
+        let delayed = try await broker.delayed()
+        return waiting + inFlight + delayed == 0
+    }
+}
