@@ -6,11 +6,6 @@ struct CommandFailure: Error, CustomStringConvertible {
     let message: String
     let advice: String
 
-    init(_ message: String, advice: String) {
-        self.message = message
-        self.advice = advice
-    }
-
     var description: String { "\(message): \(advice)" }
 }
 
@@ -25,10 +20,11 @@ extension CommandFailure {
                 ? "is DATABASE_URL right, and is the server running?"
                 : "the server is there but lets nobody in; are the user, the password and the "
                     + "database in DATABASE_URL right?"
-            self.init("cannot reach PostgreSQL at \(address) (\(reason))", advice: advice)
+            self.init(
+                message: "cannot reach PostgreSQL at \(address) (\(reason))", advice: advice)
         default:
             self.init(
-                "PostgreSQL at \(address) refused (\(reason))",
+                message: "PostgreSQL at \(address) refused (\(reason))",
                 advice: "does the user of DATABASE_URL own this database?")
         }
     }
@@ -39,15 +35,15 @@ extension CommandFailure {
         switch error.code {
         case .authentication:
             self.init(
-                "Redis at \(address) lets nobody in (\(reason))",
+                message: "Redis at \(address) lets nobody in (\(reason))",
                 advice: "are the user and the password in REDIS_URL right?")
         case .server:
             self.init(
-                "Redis at \(address) refused (\(reason))",
+                message: "Redis at \(address) refused (\(reason))",
                 advice: "may the user of REDIS_URL run this command?")
         default:
             self.init(
-                "cannot reach Redis at \(address) (\(reason))",
+                message: "cannot reach Redis at \(address) (\(reason))",
                 advice: "is REDIS_URL right, and is the server running?")
         }
     }
