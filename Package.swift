@@ -113,7 +113,10 @@ let package = Package(
             ["Scheduler", "Broker", "JobModel", "Redis", "Mailbox", "TestSupport", log]),
         tests(
             "BackhaulTests",
-            ["Backhaul", "JobModel", "Redis", "Postgres", "Store", "TestSupport", arguments, log]),
+            [
+                "Backhaul", "JobModel", "Redis", "Postgres", "HTTP", "Broker", "Store", "Worker",
+                "TestSupport", arguments, log,
+            ]),
         tests("IntegrationTests", ["TestSupport", "JobModel", "Redis", "Postgres"]),
         tests("ProcessTests", ["TestSupport", "JobModel", "Redis", "Postgres"]),
         tests("TidyTests"),

@@ -24,6 +24,7 @@ from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from demo.http_server import JSONHandler, Server
 
+GUIDE_HEADER = "x-webhook-signature"
 FIRST_TRY_FAILURES = 16  # one in so many deliveries is answered 500 on its first try
 
 
@@ -98,8 +99,7 @@ class Receiver(JSONHandler):
             event = Webhook(secret).verify(body, headers)
         except (WebhookVerificationError, ValueError):
             return None
-        guide = [value for value in headers.values() if value.startswith("sha256=")]
-        if not guide or not verify_webhook_signature(body, guide[0], secret):
+        if not verify_webhook_signature(body, headers.get(GUIDE_HEADER, ""), secret):
             return None
         return event if isinstance(event, dict) else None
 

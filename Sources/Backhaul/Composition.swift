@@ -30,7 +30,7 @@ struct Composition {
                 url: settings.redis.url.revealed, options: brokerOptions, logger: logger)
         } catch {
             throw CommandFailure(
-                message: "the Redis address cannot be used: \(error)",
+                "the Redis address cannot be used: \(error)",
                 advice: "set REDIS_URL=redis://host:port/database or give --redis")
         }
     }
@@ -45,10 +45,9 @@ struct Composition {
     }
 
     /// Outgoing HTTP, guarded.
-    func sender() throws -> HTTPSender {
-        let allowed = try settings.http.allow.map { try CIDR($0) }
-        return HTTPSender(
-            policy: AddressPolicy(allowing: allowed), limits: httpLimits, logger: logger)
+    func sender() -> HTTPSender {
+        HTTPSender(
+            policy: AddressPolicy(allowing: settings.http.allow.map(\.block)), limits: httpLimits, logger: logger)
     }
 
     /// What one worker process is told.

@@ -30,6 +30,9 @@ struct ConnectionParameters: Sendable {
         return "\(host):\(values["port"] ?? "5432")/\(values["dbname"] ?? values["user"] ?? "")"
     }
 
+    /// What a keyword is set to.
+    func value(_ keyword: String) -> String? { values[keyword] }
+
     /// Adds what each connection of the pool has; the URL's own settings win.
     mutating func apply(_ options: PostgresOptions) {
         func fill(_ key: String, _ value: String) { values[key] = values[key] ?? value }

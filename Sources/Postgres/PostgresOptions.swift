@@ -50,7 +50,10 @@ package struct PostgresOptions: Sendable {
     }
 }
 
-extension PostgresOptions: CustomStringConvertible {
+extension PostgresOptions: CustomStringConvertible, CustomReflectable {
+    /// Nothing: a dump would show the conninfo.
+    package var customMirror: Mirror { Mirror(self, children: [:]) }
+
     /// Says where it points without the conninfo, which may hold a password.
     package var description: String {
         "PostgresOptions(\(address), poolSize: \(poolSize))"

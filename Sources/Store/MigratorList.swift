@@ -12,5 +12,8 @@ package enum Migrations {
         Migration(
             3, "sla", up: PackageResources.m0003_sla_up_sql,
             down: PackageResources.m0003_sla_down_sql),
+        Migration(
+            4, "webhooks", up: PackageResources.m0004_webhooks_up_sql,
+            down: PackageResources.m0004_webhooks_down_sql),
     ]
 }

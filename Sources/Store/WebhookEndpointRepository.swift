@@ -8,10 +8,8 @@ package struct WebhookEndpointRepository: Sendable {
 
     /// Adds an active endpoint and returns its id.
     ///
-    /// - Parameters:
-    ///   - customer: Whose events it hears of; `nil` for everybody's.
-    ///   - types: The event types it wants; `*` is all of them.
-    ///   - secrets: `whsec_` keys, the newest first, one to five.
+    /// It hears of one customer's events, or without a customer of everybody's; of the given event
+    /// types, or with `*` of all. The secrets are one to five `whsec_` keys, the newest first.
     package func add(
         url: String, customer: Int64? = nil, types: [String], secrets: [String]
     ) async throws(PostgresError) -> Int64 {

@@ -4,7 +4,8 @@
 package enum Compression {
     /// Decompresses a zlib (RFC 1950) or gzip (RFC 1952) stream.
     ///
-    /// - Parameter limit: the most bytes that may come out; guards against decompression bombs.
+    /// No more than `limit` bytes may come out, which guards against decompression bombs.
+    ///
     /// - Throws: `ZlibError` when the stream is damaged, incomplete, followed by other bytes, or
     ///   larger inside than `limit`.
     package static func inflated(_ bytes: [UInt8], limit: Int) throws(ZlibError) -> [UInt8] {

@@ -50,8 +50,8 @@ private import CZlib
 
     /// Runs the whole `input` through the stream.
     ///
-    /// - Parameter limit: the most bytes that may come out; one more is an error, found before the
-    ///   output has grown past the limit by more than ``pieceBytes``.
+    /// More than `limit` bytes of output are an error, found before the output has grown past the
+    /// limit by more than ``pieceBytes``.
     consuming func run(_ input: [UInt8], limit: Int) throws(ZlibError) -> [UInt8] {
         var output: [UInt8] = []
         var taken = 0

@@ -6,7 +6,9 @@ import Testing
 @Suite("PayloadDecoder")
 struct PayloadDecoderTests {
     private struct Service: Codable, Equatable {
-        let service_id: Int
+        let serviceID: Int
+
+        enum CodingKeys: String, CodingKey { case serviceID = "service_id" }
     }
     private struct Mail: Codable, Equatable {
         let to: String

@@ -140,7 +140,7 @@ struct GraveShowing: ParsableArguments {
         await broker.close()
         guard let found else {
             throw CommandFailure(
-                message: "no entry \(entry) in \(grave.rawValue)",
+                "no entry \(entry) in \(grave.rawValue)",
                 advice: "`backhaul \(grave.rawValue) list` shows what is there")
         }
         switch format.output {
@@ -170,6 +170,6 @@ struct GraveShowing: ParsableArguments {
 extension BrokerError {
     /// The error as a command reports it.
     var failure: CommandFailure {
-        CommandFailure(message: "Redis: \(self)", advice: "check REDIS_URL, then run `backhaul doctor`")
+        CommandFailure("Redis: \(self)", advice: "check REDIS_URL, then run `backhaul doctor`")
     }
 }

@@ -57,7 +57,7 @@ struct EnqueueCommand: AsyncParsableCommand {
         } catch {
             await broker.close()
             throw CommandFailure(
-                message: "the job could not be enqueued: \(error)",
+                "the job could not be enqueued: \(error)",
                 advice: "check REDIS_URL, then run `backhaul doctor`")
         }
         await broker.close()

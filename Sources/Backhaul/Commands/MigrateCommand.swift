@@ -168,7 +168,7 @@ extension MigrateCommand {
                 if applied.isEmpty { print("nothing is applied") }
                 guard dryRun || applied.isEmpty else {
                     throw CommandFailure(
-                        "nothing was changed", advice: "repeat with --yes to do it")
+                        message: "nothing was changed", advice: "repeat with --yes to do it")
                 }
             }
         }

@@ -34,7 +34,7 @@ struct WorkerCommand: AsyncParsableCommand {
         do { url = try loaded.databaseURL() } catch { throw error.exit() }
         let broker = try composition.broker()
         let pool = composition.pool(at: url)
-        let sender = try composition.sender()
+        let sender = composition.sender()
         let enqueuer = Enqueuer(broker: broker)
         let registry = try BuiltInJobs.registry(
             composition, pool: pool, sender: sender, enqueuer: enqueuer)

@@ -19,9 +19,8 @@ struct EncodedBody: Sendable, Equatable {
     var compression: JSONValue?
     var encoding: JSONValue?
 
-    /// Decodes the body: base64, decompression, JSON, kombu's types.
+    /// Decodes the body, which may be a part of `raw`: base64, decompression, JSON, kombu's types.
     ///
-    /// - Parameter raw: the envelope.
     /// - Throws: `body.*`; without id and name.
     func json(in raw: [UInt8], limits: WireLimits) throws(MessageError) -> JSONValue {
         try checkContent()

@@ -55,9 +55,9 @@ struct EnvelopeScanner {
             } else if key == names.body, fields.body.text == nil {
                 fields.body.text = try text(bytes)
             } else if key == names.contentType {
-                try set(\.body.contentType, bytes)
+                fields.body.contentType = try first(bytes, fields.body.contentType)
             } else if key == names.contentEncoding {
-                try set(\.body.contentEncoding, bytes)
+                fields.body.contentEncoding = try first(bytes, fields.body.contentEncoding)
             } else if key == names.headers || key == names.properties || key == names.body {
                 throw Unexpected()
             } else {
@@ -72,27 +72,27 @@ struct EnvelopeScanner {
         try open(bytes, depth: 1)
         while let key = try nextKey(bytes) {
             if key == names.task {
-                try set(\.task, bytes)
+                fields.task = try first(bytes, fields.task)
             } else if key == names.id {
-                try set(\.id, bytes)
+                fields.id = try first(bytes, fields.id)
             } else if key == names.eta {
-                try set(\.eta, bytes)
+                fields.eta = try first(bytes, fields.eta)
             } else if key == names.expires {
-                try set(\.expires, bytes)
+                fields.expires = try first(bytes, fields.expires)
             } else if key == names.group {
-                try set(\.group, bytes)
+                fields.group = try first(bytes, fields.group)
             } else if key == names.retries {
-                try set(\.retries, bytes)
+                fields.retries = try first(bytes, fields.retries)
             } else if key == names.timelimit {
-                try set(\.timelimit, bytes)
+                fields.timelimit = try first(bytes, fields.timelimit)
             } else if key == names.rootID {
-                try set(\.rootID, bytes)
+                fields.rootID = try first(bytes, fields.rootID)
             } else if key == names.parentID {
-                try set(\.parentID, bytes)
+                fields.parentID = try first(bytes, fields.parentID)
             } else if key == names.ignoreResult {
-                try set(\.ignoreResult, bytes)
+                fields.ignoreResult = try first(bytes, fields.ignoreResult)
             } else if key == names.compression {
-                try set(\.body.compression, bytes)
+                fields.body.compression = try first(bytes, fields.body.compression)
             } else {
                 try skip(bytes, depth: 2)
             }
@@ -103,9 +103,9 @@ struct EnvelopeScanner {
         try open(bytes, depth: 1)
         while let key = try nextKey(bytes) {
             if key == names.priority {
-                try set(\.priority, bytes)
+                fields.priority = try first(bytes, fields.priority)
             } else if key == names.bodyEncoding {
-                try set(\.body.encoding, bytes)
+                fields.body.encoding = try first(bytes, fields.body.encoding)
             } else {
                 try skip(bytes, depth: 2)
             }
@@ -114,23 +114,24 @@ struct EnvelopeScanner {
 
     // MARK: Wanted values
 
-    private mutating func set(
-        _ field: WritableKeyPath<EnvelopeFields, JSONValue?>, _ bytes: Span<UInt8>
-    ) throws(Unexpected) {
-        guard fields[keyPath: field] == nil else { throw Unexpected() }
-        fields[keyPath: field] = try value(bytes)
-    }
-
-    /// The value at hand, as ``JSONParser`` would read it.
-    private mutating func value(_ bytes: Span<UInt8>) throws(Unexpected) -> JSONValue {
-        let first = try peek(bytes)
+    /// The value at hand, as ``JSONParser`` would read it; gives up when there was one before.
+    private mutating func first(
+        _ bytes: Span<UInt8>, _ before: JSONValue?
+    ) throws(Unexpected) -> JSONValue {
+        guard before == nil else { throw Unexpected() }
+        let letter = try peek(bytes)
         let start = position
         let hasEscape = try skip(bytes, depth: 2)
-        if first == UInt8(ascii: "n") { return .null }
-        if first == UInt8(ascii: "\""), !hasEscape {
-            return string(bytes, start + 1..<position - 1)
+        switch letter {
+        case UInt8(ascii: "n"): return .null
+        case UInt8(ascii: "t"): return .bool(true)
+        case UInt8(ascii: "f"): return .bool(false)
+        case UInt8(ascii: "\"") where !hasEscape: return string(bytes, start + 1..<position - 1)
+        case UInt8(ascii: "0")...UInt8(ascii: "9"):
+            let text = bytes.extracting(start..<position).asciiText()
+            return .number(JSONNumber(text: text))
+        default: return try parsed(bytes, start..<position)
         }
-        return try parsed(bytes, start..<position)
     }
 
     private func parsed(_ bytes: Span<UInt8>, _ range: Range<Int>) throws(Unexpected) -> JSONValue {
@@ -252,60 +253,20 @@ struct EnvelopeScanner {
         var hasEscape = false
         var place = position + 1
         while place < bytes.count {
-            let byte = bytes[place]
-            if byte == UInt8(ascii: "\"") {
+            switch bytes[place] {
+            case UInt8(ascii: "\""):
                 position = place + 1
                 return hasEscape
-            }
-            if byte == UInt8(ascii: "\\") {
-                guard let (scalar, end) = bytes.escape(at: place), scalar != nil else { break }
+            case UInt8(ascii: "\\"):
+                guard let (scalar, end) = bytes.escape(at: place), scalar != nil else {
+                    throw Unexpected()
+                }
                 hasEscape = true
                 place = end
-                continue
+            case 0x20..<0x80: place += 1
+            default: throw Unexpected()
             }
-            guard byte >= 0x20, byte < 0x80 else { break }
-            place += 1
         }
         throw Unexpected()
     }
-}
-
-/// A key of at most sixteen bytes in one machine integer, so that comparing keys is one step.
-struct PackedName: Equatable {
-    private var bytes: UInt128 = 0
-    private var count = 0
-
-    init() {}
-
-    init(_ name: String) { for byte in name.utf8 { append(byte) } }
-
-    /// Longer names stay unequal to all that are wanted: their count says so.
-    mutating func append(_ byte: UInt8) {
-        bytes = bytes << 8 | UInt128(byte)
-        count += 1
-    }
-}
-
-/// The keys that the scanner looks for.
-private struct EnvelopeNames {
-    static let wire = EnvelopeNames()
-
-    let headers = PackedName("headers")
-    let properties = PackedName("properties")
-    let body = PackedName("body")
-    let contentType = PackedName("content-type")
-    let contentEncoding = PackedName("content-encoding")
-    let task = PackedName("task")
-    let id = PackedName("id")
-    let retries = PackedName("retries")
-    let eta = PackedName("eta")
-    let expires = PackedName("expires")
-    let timelimit = PackedName("timelimit")
-    let ignoreResult = PackedName("ignore_result")
-    let rootID = PackedName("root_id")
-    let parentID = PackedName("parent_id")
-    let group = PackedName("group")
-    let compression = PackedName("compression")
-    let priority = PackedName("priority")
-    let bodyEncoding = PackedName("body_encoding")
 }

@@ -110,11 +110,13 @@ extension JSONObject: Sequence {
 }
 
 extension JSONObject: Hashable {
+    /// The same keys with the same values, in any order.
     public static func == (left: JSONObject, right: JSONObject) -> Bool {
         guard left.count == right.count else { return false }
         return left.members.allSatisfy { right[$0.key] == $0.value }
     }
 
+    /// Hashes the keys.
     public func hash(into hasher: inout Hasher) {
         // Keys only, and in no order: equal objects may hold them in different orders.
         var mixed = 0
@@ -125,5 +127,6 @@ extension JSONObject: Hashable {
 }
 
 extension JSONObject: ExpressibleByDictionaryLiteral {
+    /// Takes keys and values in order; of equal keys the last value wins.
     public init(dictionaryLiteral elements: (String, JSONValue)...) { self.init(elements) }
 }

@@ -18,8 +18,10 @@ struct JSONParser {
 
     /// Reads one value that fills `bytes` but for white space.
     ///
-    /// - Parameter depth: the deepest nesting of lists and objects; at most ``maximumDepth``.
+    /// Lists and objects may be nested `depth` deep, at most ``maximumDepth``.
+    ///
     /// - Returns: the value, and whether an object in it has the key `__type__`.
+    /// - Throws: `JSONError`.
     static func parse(_ bytes: Span<UInt8>, depth: Int) throws(JSONError) -> (JSONValue, Bool) {
         var parser = JSONParser(depthLimit: depth)
         let value = try parser.value(bytes, depth: 0)

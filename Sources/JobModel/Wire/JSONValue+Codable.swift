@@ -22,6 +22,7 @@ extension JSONValue {
     ///   - text: UTF-8; `NaN`, `Infinity` and `-Infinity` are accepted.
     ///   - depth: the deepest nesting of lists and objects, at most 512.
     ///   - limit: the largest text that is read, bytes.
+    /// - Throws: `JSONError`.
     package init(
         parsing text: [UInt8], depth: Int = WireLimits().depth,
         limit: Int = WireLimits().envelopeBytes
@@ -35,6 +36,7 @@ extension JSONValue {
 }
 
 extension JSONValue: Codable {
+    /// Decodes a value; other decoders than this module's lose the text of numbers.
     public init(from decoder: any Decoder) throws {
         if let decoder = decoder as? JSONValueDecoder {
             self = decoder.value
@@ -60,6 +62,7 @@ extension JSONValue: Codable {
         }
     }
 
+    /// Encodes the value; other encoders than this module's lose the text of numbers.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.singleValueContainer()
         switch self {

@@ -6,15 +6,17 @@ extension JobMessage {
     /// The header that carries the error history.
     package static let errorsHeader = "backhaul_errors"
 
-    /// The envelope for the next attempt: `retries`, `eta`, and one more entry in the error
-    /// history; every other header and property unchanged. On a retry that counts the parent
-    /// becomes the job itself, as in Celery.
+    /// The envelope for the next attempt.
+    ///
+    /// `retries`, `eta` and the error history change; every other header and property stays. On a
+    /// retry that counts the parent becomes the job itself, as in Celery.
     ///
     /// - Parameters:
     ///   - retries: the new count; the attempt counts when it is greater than the present one.
     ///   - eta: when the attempt is due; `nil` for at once.
     ///   - failure: what to add to the error history, if anything.
     ///   - now: the time written beside it.
+    /// - Returns: the envelope, as JSON in ASCII.
     /// - Throws: `envelope.*`, which cannot happen to a message that was decoded.
     package func retried(
         retries: Int, eta: Date?, adding failure: FailureReport?, at now: Date

@@ -1,6 +1,11 @@
 /// Why a message cannot be run; the message itself is kept in quarantine.
 package struct MessageError: Error, Sendable, Equatable, CustomStringConvertible {
-    /// `envelope.json`, `envelope.too_large`, `header.id`, `body.base64`, `body.content_type`, …
+    /// A stable word; the part before the dot says where the fault is.
+    ///
+    /// `envelope.json`, `.depth`, `.shape`, `.too_large`; `header.id`, `.task`, `.retries`, `.eta`,
+    /// `.expires`, `.timelimit`, `.ignore_result`, `.root_id`, `.parent_id`, `.group`;
+    /// `body.missing`, `.content_type`, `.content_encoding`, `.base64`, `.compression`,
+    /// `.too_large`, `.json`, `.depth`, `.type`, `.shape`, `.args`, `.kwargs`, `.embed`.
     package let code: String
     /// One sentence that names the field.
     package let message: String

@@ -41,13 +41,9 @@ package struct OutgoingMessage: Sendable {
     /// - Parameters:
     ///   - origin: who sent it, such as `gen4242@host`.
     ///   - deliveryTag: unique per message; kombu's key for it while it is unacknowledged.
+    /// - Returns: JSON in ASCII.
     package func encoded(origin: String, deliveryTag: String) -> [UInt8] {
-        let embed = JSONObject(
-            Self.embedKeys.map { ($0, body.embed[$0] ?? .null) }
-                + body.embed.filter { !Self.embedKeys.contains($0.key) }.map { ($0.key, $0.value) })
-        var content: [UInt8] = []
-        content.append(
-            json: [.array(body.args), .object(body.kwargs), .object(embed)], .python)
+        let content = encodedBody
         var text: [UInt8] = []
         text.reserveCapacity(content.count * 3 + 1024)
         text.append(contentsOf: "{\"body\": \"".utf8)
@@ -62,6 +58,29 @@ package struct OutgoingMessage: Sendable {
     }
 
     private static let embedKeys = ["callbacks", "errbacks", "chain", "chord"]
+
+    /// `[args, kwargs, embed]`, with Celery's four canvas parts in their order.
+    private var encodedBody: [UInt8] {
+        var text: [UInt8] = []
+        text.reserveCapacity(256)
+        text.append(UInt8(ascii: "["))
+        text.append(json: body.args, .python)
+        text.append(contentsOf: ", ".utf8)
+        text.append(json: body.kwargs, .python)
+        text.append(contentsOf: ", {\"callbacks\": ".utf8)
+        text.append(json: body.embed["callbacks"] ?? .null, .python)
+        for key in Self.embedKeys.dropFirst() {
+            text.append(key: key)
+            text.append(json: body.embed[key] ?? .null, .python)
+        }
+        body.embed.forEachMember { key, value in
+            guard !Self.embedKeys.contains(key) else { return }
+            text.append(key: key)
+            text.append(json: value, .python)
+        }
+        text.append(contentsOf: "}]".utf8)
+        return text
+    }
 
     private static let headerKeys: Set<String> = [
         "lang", "task", "id", "shadow", "eta", "expires", "group", "group_index", "retries",

@@ -6,10 +6,11 @@ struct PythonRepr {
     static let maximumCharacters = 1024
     private static let ellipsis = "..."
 
-    private var text = ""
+    /// UTF-8, a little longer than the limit at most.
+    private var text: [UInt8] = []
     private var characters = 0
 
-    /// `(2, 3)`
+    /// A tuple, such as `(2, 3)`.
     static func tuple(_ items: [JSONValue]) -> String {
         var repr = PythonRepr()
         repr.append("(")
@@ -18,7 +19,7 @@ struct PythonRepr {
         return repr.finished
     }
 
-    /// `{'x': 2}`
+    /// A dictionary, such as `{'x': 2}`.
     static func dictionary(_ members: JSONObject) -> String {
         var repr = PythonRepr()
         repr.append(members)
@@ -28,17 +29,17 @@ struct PythonRepr {
     private var isFull: Bool { characters > Self.maximumCharacters }
 
     private var finished: String {
-        guard isFull else { return text }
-        let kept = Self.maximumCharacters - Self.ellipsis.unicodeScalars.count
-        var cut = String.UnicodeScalarView()
-        for scalar in text.unicodeScalars.prefix(kept) { cut.append(scalar) }
-        return String(cut) + Self.ellipsis
+        let whole = String(decoding: text, as: UTF8.self)
+        guard isFull else { return whole }
+        let kept = Self.maximumCharacters - Self.ellipsis.utf8.count
+        return String(String.UnicodeScalarView(whole.unicodeScalars.prefix(kept))) + Self.ellipsis
     }
 
+    /// Appends ASCII text.
     private mutating func append(_ piece: String) {
         guard !isFull else { return }
-        text += piece
-        characters += piece.unicodeScalars.count
+        text.append(contentsOf: piece.utf8)
+        characters += piece.utf8.count
     }
 
     private mutating func append(_ items: [JSONValue]) {
@@ -80,7 +81,7 @@ struct PythonRepr {
         append("}")
     }
 
-    /// kombu's typed values, by their constructors.
+    /// Appends one of kombu's typed values by its constructor.
     private mutating func append(typed members: JSONObject) -> Bool {
         guard let form = try? TypedForm(members) else { return false }
         switch form {
@@ -109,22 +110,31 @@ struct PythonRepr {
 
     /// Single quotes, unless only they occur within; control characters escaped.
     private mutating func append(quoted string: String) {
-        let scalars = string.unicodeScalars
-        let quote: Unicode.Scalar = scalars.contains("'") && !scalars.contains("\"") ? "\"" : "'"
-        append(String(quote))
-        for scalar in scalars {
+        let hasSingle = string.utf8.contains(UInt8(ascii: "'"))
+        let quote: Unicode.Scalar =
+            hasSingle && !string.utf8.contains(UInt8(ascii: "\"")) ? "\"" : "'"
+        append(quote)
+        for scalar in string.unicodeScalars {
             guard !isFull else { return }
             switch scalar {
-            case quote, "\\": append("\\\(scalar)")
+            case quote, "\\":
+                append("\\")
+                append(scalar)
             case "\n": append("\\n")
             case "\r": append("\\r")
             case "\t": append("\\t")
             case "\u{0}"..<"\u{20}", "\u{7f}"..<"\u{a1}":
                 let digits = String(scalar.value, radix: 16)
                 append("\\x" + (digits.count < 2 ? "0" : "") + digits)
-            default: append(String(scalar))
+            default: append(scalar)
             }
         }
-        append(String(quote))
+        append(quote)
+    }
+
+    private mutating func append(_ scalar: Unicode.Scalar) {
+        guard !isFull else { return }
+        text.append(contentsOf: UTF8.encode(scalar) ?? UTF8.encodedReplacementCharacter)
+        characters += 1
     }
 }

@@ -64,7 +64,7 @@ package struct ResultRecord: Sendable, Equatable {
 
     /// The task will not be run.
     ///
-    /// - Parameter reason: Celery's words are `expired`, `revoked` and `terminated`.
+    /// Celery's reasons are `expired`, `revoked` and `terminated`.
     package static func revoked(
         _ reason: String, of message: JobMessage, at now: Date
     ) -> ResultRecord {

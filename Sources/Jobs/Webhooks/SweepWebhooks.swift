@@ -18,8 +18,9 @@ package struct SweepWebhooks: Job {
 
     /// An event older than this should have been fanned out, seconds.
     static let fanOutGrace: TimeInterval = 30
-    /// A delivery this much later than it should have been tried has lost its job, seconds. Also the
-    /// time before the same row is swept again, because the queue may only be long.
+    /// A delivery this much later than it should have been tried has lost its job, seconds.
+    ///
+    /// Also the time before the same row is swept again, because the queue may only be long.
     static let lostAfter: TimeInterval = 600
     /// The most rows of each kind in one sweep.
     static let batch = 1000

@@ -12,7 +12,7 @@ package enum WebhookSignature {
 
     /// Signs a body for one attempt; with several secrets a receiver may know any of them.
     ///
-    /// - Parameter secrets: The newest first; the guide's header, which holds one, uses that.
+    /// The newest secret comes first; the guide's header, which holds one signature, uses that.
     package static func headers(
         id: String, at time: Date, body: [UInt8], secrets: [WebhookSecret]
     ) -> [(name: String, value: String)] {
