@@ -70,7 +70,7 @@ struct EnqueueCommand: AsyncParsableCommand {
                 throw ValidationError("--queue: \(error)")
             }
         } else {
-            options.queue = BuiltInJobs.queue(of: JobName(job))
+            options.queue = BuiltInJobs.queues[JobName(job)]
         }
         if let priority {
             guard (0...9).contains(priority) else {
