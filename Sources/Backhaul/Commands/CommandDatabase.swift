@@ -33,7 +33,7 @@ extension LoadedSettings {
 
 extension Logger {
     /// For commands whose output says everything: what fails is reported once, not logged as well.
-    static var silent: Logger {
-        Logger(label: "silent") { _ in SwiftLogNoOpLogHandler() }
+    static var quiet: Logger {
+        Logger(label: "quiet") { _ in SwiftLogNoOpLogHandler() }
     }
 }

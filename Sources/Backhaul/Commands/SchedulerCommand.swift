@@ -32,7 +32,7 @@ struct SchedulerCommand: AsyncParsableCommand {
         let file = composition.settings.scheduler.file
         let table: ScheduleTable
         do throws(ScheduleProblems) {
-            table = try ScheduleTable(file: file)
+            table = try ScheduleTable(file: file, jobs: BuiltInJobs.queues)
         } catch {
             throw ExitCode.configuration(because: error)
         }
@@ -43,7 +43,7 @@ struct SchedulerCommand: AsyncParsableCommand {
         let broker = try composition.broker()
         let logger = composition.logger
         let loops = MaintenanceLoop.all(
-            broker: broker, options: composition.workerOptions, logger: logger)
+            broker: broker, options: composition.settings.workerOptions, logger: logger)
         let service = SchedulerService(
             table: table, ledger: broker, logger: logger,
             siblings: loops.map { loop in { await loop.run() } })

@@ -17,7 +17,7 @@ struct DatabaseChecks: Sendable {
             ]
         }
         let pool = PostgresPool(
-            options: loaded.settings.database.options(url: url), logger: .silent)
+            options: loaded.settings.database.options(url: url), logger: .quiet)
         let checks = await run(pool)
         await pool.shutdown()
         return checks
