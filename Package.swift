@@ -114,8 +114,13 @@ let package = Package(
         tests(
             "BackhaulTests",
             ["Backhaul", "JobModel", "Redis", "Postgres", "Store", "TestSupport", arguments, log]),
-        tests("IntegrationTests", ["TestSupport", "JobModel", "Redis", "Postgres"]),
-        tests("ProcessTests", ["TestSupport", "JobModel", "Redis", "Postgres"]),
+        tests(
+            "IntegrationTests",
+            ["TestSupport", "Broker", "Enqueue", "JobModel", "Redis", "Postgres", log],
+            resources: [.copy("Python")]),
+        tests(
+            "ProcessTests",
+            ["TestSupport", "Broker", "Enqueue", "JobModel", "Redis", "Postgres", log]),
         tests("TidyTests"),
     ]
 )

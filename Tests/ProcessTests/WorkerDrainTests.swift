@@ -1,0 +1,89 @@
+import Broker
+import JobModel
+import TestSupport
+import Testing
+
+/// Jobs are slow here because their database is stopped in its tracks.
+@Suite("A worker is told to stop", .serialized, .timeLimit(.minutes(5)))
+struct WorkerDrainTests {
+    private static let jobCount = 10
+    private static let concurrency = 4
+    private static let patience = [
+        "database.connect_timeout_seconds": "120", "database.statement_timeout_seconds": "120",
+        "worker.grace_seconds": "120",
+    ]
+
+    private struct Scene {
+        let queues: QueueServer
+        let server: PostgresServer
+        let database: ServiceDatabase
+        let ids: [JobID]
+        let worker: BackhaulProcess
+
+        /// The jobs that wait, in the order in which they would be taken.
+        func waiting() async throws -> [JobMessage] {
+            try await queues.messages(in: .provisioning)
+        }
+
+        func holds(_ count: Int) async throws {
+            try await eventually(within: .seconds(20), "\(count) jobs in the worker's hands") {
+                try await queues.held(by: worker.pid) == count
+            }
+        }
+    }
+
+    /// A worker in the middle of as many jobs as it runs at once, which do not get on.
+    private func busyWorker(_ body: (Scene) async throws -> Void) async throws {
+        let queues = try await QueueServer()
+        let server = try await PostgresServer.start()
+        try await ServiceDatabase.with(services: Self.jobCount, on: server) { database in
+            let ids = try await queues.provision(1...Self.jobCount)
+            server.pause()
+            let worker = try BackhaulProcess.worker(
+                redis: queues.url, database: database.url, queues: "provisioning",
+                concurrency: Self.concurrency, settings: Self.patience)
+            let scene = Scene(
+                queues: queues, server: server, database: database, ids: ids, worker: worker)
+            defer { server.resume() }
+            try await scene.holds(Self.concurrency)
+            try await body(scene)
+            server.resume()
+        }
+        await server.remove()
+    }
+
+    @Test("TERM lets running jobs finish and takes no more")
+    func drain() async throws {
+        try await busyWorker { scene in
+            scene.worker.terminate()
+            try await scene.worker.says("draining")
+            #expect(scene.worker.isRunning)
+            scene.server.resume()
+            let ended = try await scene.worker.end(within: .seconds(30))
+            #expect(ended.code == 0)
+            #expect(try await scene.queues.broker.inFlight() == 0)
+            let effects = try await scene.database.effects()
+            #expect(effects == .once(each: Self.concurrency))
+            let waiting = try await scene.waiting()
+            #expect(waiting.map(\.id) == Array(scene.ids.dropFirst(Self.concurrency)))
+        }
+    }
+
+    @Test("a second TERM puts running jobs back at once, in their order and without an attempt")
+    func putBack() async throws {
+        try await busyWorker { scene in
+            scene.worker.terminate()
+            try await scene.worker.says("draining")
+            let clock = ContinuousClock()
+            let start = clock.now
+            scene.worker.terminate()
+            let ended = try await scene.worker.end(within: .seconds(10))
+            print("a second TERM ended the worker after \(start.duration(to: clock.now))")
+            #expect(ended.code == 0)
+            #expect(try await scene.queues.broker.inFlight() == 0)
+            let waiting = try await scene.waiting()
+            #expect(waiting.map(\.id) == scene.ids)
+            #expect(waiting.allSatisfy { $0.retries == 0 })
+        }
+    }
+}
