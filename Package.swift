@@ -113,14 +113,17 @@ let package = Package(
             ["Scheduler", "Broker", "JobModel", "Redis", "Mailbox", "TestSupport", log]),
         tests(
             "BackhaulTests",
-            ["Backhaul", "JobModel", "Redis", "Postgres", "Store", "TestSupport", arguments, log]),
+            [
+                "Backhaul", "JobModel", "Redis", "Postgres", "HTTP", "Broker", "Store", "Worker",
+                "TestSupport", arguments, log,
+            ]),
         tests(
             "IntegrationTests",
-            ["TestSupport", "Broker", "Enqueue", "JobModel", "Redis", "Postgres", log],
+            ["TestSupport", "Broker", "Enqueue", "JobModel", "Redis", "Postgres"],
             resources: [.copy("Python")]),
         tests(
             "ProcessTests",
-            ["TestSupport", "Broker", "Enqueue", "JobModel", "Redis", "Postgres", log]),
+            ["TestSupport", "Broker", "Enqueue", "JobModel", "Redis", "Postgres"]),
         tests("TidyTests"),
     ]
 )

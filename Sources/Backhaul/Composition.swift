@@ -6,8 +6,6 @@ import JobModel
 import Jobs
 import Logging
 import Postgres
-import Redis
-import Worker
 
 /// Puts the modules together from settings: the only place that knows them all.
 struct Composition {
@@ -37,30 +35,12 @@ struct Composition {
 
     /// The database.
     func pool(at url: Secret) -> PostgresPool {
-        var options = PostgresOptions(url: url.revealed)
-        options.poolSize = settings.database.poolSize
-        options.connectTimeout = settings.database.connectTimeout
-        options.statementTimeout = settings.database.statementTimeout
-        return PostgresPool(options: options, logger: logger)
+        PostgresPool(options: settings.database.options(url: url), logger: logger)
     }
 
     /// Outgoing HTTP, guarded.
     func sender() -> HTTPSender {
-        HTTPSender(
-            policy: AddressPolicy(allowing: settings.http.allow.map(\.block)), limits: httpLimits, logger: logger)
-    }
-
-    /// What one worker process is told.
-    var workerOptions: WorkerOptions {
-        var options = WorkerOptions(queues: settings.worker.queues)
-        options.concurrency = settings.worker.concurrency
-        options.batchSize = settings.worker.batchSize
-        options.waitLimit = settings.worker.wait
-        options.leaseRenewal = settings.worker.leaseRenewal
-        options.grace = settings.worker.grace
-        options.limits = settings.limits
-        options.storesResults = settings.results.isEnabled
-        return options
+        HTTPSender(policy: settings.http.policy, limits: settings.http.limits, logger: logger)
     }
 
     /// What this process says of itself.
@@ -76,24 +56,8 @@ struct Composition {
     }
 
     private var brokerOptions: BrokerOptions {
-        var options = BrokerOptions(keyPrefix: settings.redis.keyPrefix)
-        options.lease = settings.worker.lease
-        options.visibilityTimeout = settings.worker.visibilityTimeout
-        options.resultExpires = settings.results.expires
-        options.maximumDead = settings.dead.maximumEntries
-        options.maximumQuarantined = settings.quarantine.maximumEntries
-        options.maximumMessageBytes = settings.limits.envelopeBytes
-        options.redis.connectTimeout = settings.redis.connectTimeout
-        options.redis.commandTimeout = settings.redis.commandTimeout
+        var options = settings.brokerOptions
         options.origin = "backhaul@\(ProcessInfo.processInfo.hostName)"
         return options
-    }
-
-    private var httpLimits: HTTPLimits {
-        var limits = HTTPLimits()
-        limits.connectTimeout = settings.http.connectTimeout
-        limits.totalTimeout = settings.http.totalTimeout
-        limits.responseBytes = settings.http.responseBytes
-        return limits
     }
 }

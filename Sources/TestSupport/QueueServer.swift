@@ -1,5 +1,6 @@
 package import Broker
 package import JobModel
+import Logging
 package import Redis
 
 /// A private Redis with the queues on it, and what a test wants to see of them.

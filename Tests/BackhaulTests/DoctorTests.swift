@@ -59,7 +59,7 @@ struct DoctorTests {
         let redis = try check("redis", in: found)
         #expect(redis.state == .fail)
         #expect(redis.advice == "are the user and the password in REDIS_URL right?")
-        try await server.stop()
+        withExtendedLifetime(server) {}
     }
 
     @Test("a Redis made for caching fails, one without persistence is warned about")
@@ -73,7 +73,7 @@ struct DoctorTests {
         #expect(try check("clock", in: found).state == .ok)
         #expect(try check("redis eviction", in: found).state == .fail)
         #expect(try check("redis persistence", in: found).state == .warn)
-        try await server.stop()
+        withExtendedLifetime(server) {}
     }
 
     @Test("a Redis set up for jobs passes")
@@ -82,7 +82,7 @@ struct DoctorTests {
         let found = await checks(["REDIS_URL": server.url])
         #expect(try check("redis eviction", in: found) == .ok("redis eviction", "noeviction"))
         #expect(try check("redis persistence", in: found) == .ok("redis persistence", "appendonly"))
-        try await server.stop()
+        withExtendedLifetime(server) {}
     }
 
     @Test("what Redis says of itself is judged")
@@ -148,6 +148,19 @@ struct DoctorTests {
             let found = await checks(["DATABASE_URL": url])
             #expect(try check("migrations", in: found).state == .ok)
         }
+    }
+
+    @Test("a schedule that cannot be used is named with its place")
+    func schedule() throws {
+        let directory = try TemporaryDirectory()
+        let path = directory.path(of: "schedule.yaml")
+        #expect(ScheduleCheck.run(path).state == .fail)
+        try Data("nonsense: [".utf8).write(to: URL(fileURLWithPath: path))
+        #expect(ScheduleCheck.run(path).found.contains(path))
+        let shipped = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+            .deletingLastPathComponent().deletingLastPathComponent()
+            .appendingPathComponent("config/schedule.yaml").path
+        #expect(ScheduleCheck.run(shipped).state == .ok)
     }
 
     @Test("the table has a line for each check and one for what to do")

@@ -60,7 +60,7 @@ struct ModuleOptionsTests {
     @Test("PostgreSQL and HTTP get their limits and times")
     func servers() throws {
         let loaded = try loaded()
-        let database = try loaded.postgresOptions()
+        let database = loaded.settings.database.options(url: try loaded.databaseURL())
         #expect(database.conninfo == "postgresql://db/x")
         #expect(database.poolSize == 3)
         #expect(database.connectTimeout == .seconds(4))

@@ -32,7 +32,8 @@ struct SettingDocumentsTests {
         let document = try text(of: "docs/configuration.md")
         let isPrinted = document.contains(SettingsTemplate.markdown.text)
         #expect(
-            isPrinted, "replace the table with the output of: backhaul settings --template markdown")
+            isPrinted, "replace the table with the output of: backhaul settings --template markdown"
+        )
         let rows = document.split(separator: "\n").filter { $0.hasPrefix("| `") }
         #expect(rows.count == SettingKey.all.count)
     }

@@ -57,17 +57,26 @@ struct SettleTests {
         let fixture = try await BrokerFixture()
         try await fixture.enqueue(1, priority: 6)
         let delivery = try await fixture.reserve(1)[0]
-        let soon = Date(timeIntervalSinceNow: 0.2)
+        let soon = Date(timeIntervalSinceNow: 0.5)
         #expect(
             try await fixture.settle(delivery, .retry(message: delivery.raw, at: soon)) == .settled)
-        #expect(try await fixture.census() == [0, 0, 1, 0, 0])
-        let early = try await fixture.broker.promoteDue(limit: 10)
-        #expect(early.count == 0)
-        #expect((early.untilNext ?? .zero) > .zero)
         try await eventually { try await fixture.broker.promoteDue(limit: 10).count == 1 }
         #expect(Date() >= soon)
         #expect(try await fixture.broker.waiting(in: BrokerFixture.mail) == [0, 0, 1, 0])
         #expect(try await fixture.reserve(1)[0].raw == delivery.raw)
+    }
+
+    @Test("a promoter is told how long the next message has to wait")
+    func nextDue() async throws {
+        let fixture = try await BrokerFixture()
+        #expect(try await fixture.broker.promoteDue(limit: 10).untilNext == nil)
+        try await fixture.broker.enqueue([
+            fixture.message("later", eta: Date(timeIntervalSinceNow: 600))
+        ])
+        let promotion = try await fixture.broker.promoteDue(limit: 10)
+        #expect(promotion.count == 0)
+        #expect((.seconds(500) ... .seconds(600)).contains(promotion.untilNext ?? .zero))
+        #expect(try await fixture.census() == [0, 0, 1, 0, 0])
     }
 
     @Test("buried messages can be listed with their reason and original bytes")

@@ -75,6 +75,11 @@ struct RepositoryTests {
             #expect(
                 text.contains(/\bDate\(\)|ContinuousClock/), "\(path) needs no exception any more")
         }
+        for path in FloorRules.unsafeFiles.keys {
+            let file = tree.files.first { $0.path == path }
+            #expect(
+                file?.swift.code.contains("unsafe ") == true, "\(path) needs no exception any more")
+        }
         for path in SwiftRules.unstructuredTaskFiles.keys {
             #expect(tree.paths.contains(path), "\(path) needs no exception any more")
         }

@@ -109,3 +109,9 @@ struct WorkerFixture {
         return waiting + inFlight + delayed == 0
     }
 }
+
+/// Never returns: ends only by cancellation.
+func untilCancelled() async throws {
+    let unending = Duration.seconds(1 << 40)
+    try await Task.sleep(for: unending)
+}

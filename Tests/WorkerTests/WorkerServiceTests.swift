@@ -161,7 +161,7 @@ struct WorkerServiceTests {
                 outcomes.add("second")
                 return .done
             }
-            do { try await Task.sleep(for: .seconds(600)) } catch { outcomes.add("cancelled") }
+            do { try await untilCancelled() } catch { outcomes.add("cancelled") }
             throw CancellationError()
         }
         try await fixture.broker.enqueue([
@@ -199,7 +199,7 @@ struct WorkerServiceTests {
         let begun = Log<Int>()
         let fixture = try await WorkerFixture { _, context in
             begun.add(context.attempt)
-            try await Task.sleep(for: .seconds(600))
+            try await untilCancelled()
             return .done
         }
         try await fixture.broker.enqueue([fixture.message(1)])

@@ -10,7 +10,9 @@ extension LoadedSettings {
         statementTimeout: Duration? = nil, logger: Logger,
         _ body: (Migrator) async throws -> Value
     ) async throws -> Value {
-        var options = try postgresOptions()
+        let url: Secret
+        do { url = try databaseURL() } catch { throw error.exit() }
+        var options = settings.database.options(url: url)
         options.poolSize = 1
         options.statementTimeout = statementTimeout ?? options.statementTimeout
         let pool = PostgresPool(options: options, logger: logger)
@@ -31,7 +33,7 @@ extension LoadedSettings {
 
 extension Logger {
     /// For commands whose output says everything: what fails is reported once, not logged as well.
-    static var silent: Logger {
+    static var quiet: Logger {
         Logger(label: "silent") { _ in SwiftLogNoOpLogHandler() }
     }
 }

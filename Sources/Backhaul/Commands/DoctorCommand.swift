@@ -47,6 +47,7 @@ struct DoctorCommand: AsyncParsableCommand {
         return [.ok("settings", "\(count) of \(SettingKey.all.count) are not the default")]
             + (await RedisChecks(url: redis.url, options: redis.options, time: time).run())
             + (await DatabaseChecks(loaded: loaded).run())
+            + [ScheduleCheck.run(loaded.settings.scheduler.file)]
     }
 
     /// One line for each check, and one below it for what to do.

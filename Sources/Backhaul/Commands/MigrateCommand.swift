@@ -51,7 +51,7 @@ extension MigrateCommand {
 
         func run() async throws {
             let loaded = try shared.load()
-            let statuses = try await loaded.withMigrator(logger: .silent) { migrator in
+            let statuses = try await loaded.withMigrator(logger: .quiet) { migrator in
                 try await migrator.status()
             }
             switch format.output {
@@ -94,7 +94,7 @@ extension MigrateCommand {
         func run() async throws {
             let loaded = try shared.load()
             try await loaded.withMigrator(
-                statementTimeout: MigrateCommand.statementTimeout, logger: .silent
+                statementTimeout: MigrateCommand.statementTimeout, logger: .quiet
             ) { migrator in
                 if dryRun {
                     let pending = try await migrator.status().filter {
@@ -151,7 +151,7 @@ extension MigrateCommand {
         func run() async throws {
             let loaded = try shared.load()
             try await loaded.withMigrator(
-                statementTimeout: MigrateCommand.statementTimeout, logger: .silent
+                statementTimeout: MigrateCommand.statementTimeout, logger: .quiet
             ) { migrator in
                 guard !yes else {
                     let reverted = try await migrator.down(steps: steps)

@@ -48,7 +48,7 @@ struct WorkerCommand: AsyncParsableCommand {
         let presence = composition.presence(startedAt: SystemTime().now)
         let service = WorkerService(
             broker: broker, registry: registry, presence: presence,
-            options: composition.workerOptions, time: SystemTime(), logger: composition.logger)
+            options: composition.settings.workerOptions, time: SystemTime(), logger: composition.logger)
         announce(presence, registry, composition.logger)
         await run(service, composition.logger)
         await broker.close()

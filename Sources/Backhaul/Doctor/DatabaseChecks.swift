@@ -8,14 +8,16 @@ struct DatabaseChecks: Sendable {
 
     /// Runs every check; the first failure to reach the server ends them.
     func run() async -> [DoctorCheck] {
-        let options: PostgresOptions
-        do { options = try loaded.postgresOptions() } catch {
-            let reason = error.problems.map(\.reason).joined(separator: "; ")
+        guard let url = loaded.settings.database.url else {
             return [
-                .fail("database", "database.url \(reason)", advice: "worker and migrate need it")
+                .fail(
+                    "database", "database.url is not set",
+                    advice:
+                        "set DATABASE_URL=postgresql://host/database; worker and migrate need it")
             ]
         }
-        let pool = PostgresPool(options: options, logger: .silent)
+        let pool = PostgresPool(
+            options: loaded.settings.database.options(url: url), logger: .quiet)
         let checks = await run(pool)
         await pool.shutdown()
         return checks

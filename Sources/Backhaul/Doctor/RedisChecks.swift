@@ -17,7 +17,7 @@ struct RedisChecks: Sendable {
     func run() async -> [DoctorCheck] {
         do throws(RedisError) {
             let address = try RedisAddress(url: url.revealed)
-            let connection = RedisConnection(address: address, options: options, logger: .silent)
+            let connection = RedisConnection(address: address, options: options, logger: .quiet)
             let outcome = await checks(connection, "\(url)")
             await connection.close()
             return outcome

@@ -17,16 +17,13 @@ extension RedisSettings {
     }
 }
 
-extension LoadedSettings {
-    /// How the pool reaches PostgreSQL.
-    ///
-    /// - Throws: `SettingsError` when `database.url` is not set.
-    func postgresOptions() throws(SettingsError) -> PostgresOptions {
-        let database = settings.database
-        var options = PostgresOptions(url: try databaseURL().revealed)
-        options.poolSize = database.poolSize
-        options.connectTimeout = database.connectTimeout
-        options.statementTimeout = database.statementTimeout
+extension DatabaseSettings {
+    /// How a pool reaches PostgreSQL; `url` is what `LoadedSettings.databaseURL()` gave.
+    func options(url: Secret) -> PostgresOptions {
+        var options = PostgresOptions(url: url.revealed)
+        options.poolSize = poolSize
+        options.connectTimeout = connectTimeout
+        options.statementTimeout = statementTimeout
         return options
     }
 }
