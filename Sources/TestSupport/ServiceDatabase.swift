@@ -1,4 +1,4 @@
-package import Postgres
+import Postgres
 
 /// A fresh database, migrated by `backhaul migrate up`, with services that wait to be provisioned.
 package struct ServiceDatabase: Sendable {

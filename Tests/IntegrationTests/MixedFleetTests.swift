@@ -1,3 +1,4 @@
+import Broker
 import Enqueue
 import Foundation
 import JobModel

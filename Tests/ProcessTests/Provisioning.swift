@@ -4,9 +4,7 @@ import TestSupport
 
 extension QueueName {
     /// The queue of provisioning jobs.
-    static let provisioning = {
-        do { return try QueueName("provisioning") } catch { preconditionFailure("\(error)") }
-    }()
+    static let provisioning: QueueName = "provisioning"
 }
 
 extension QueueServer {

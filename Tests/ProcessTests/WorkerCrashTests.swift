@@ -23,7 +23,8 @@ struct WorkerCrashTests {
             try await eventually(within: .seconds(60), "work in both workers' hands") {
                 let isUnderWay = try await database.effects().active >= Self.doneBefore
                 let held = try await queues.held(by: workers[0].pid)
-                return try await isUnderWay && held > 0 && queues.held(by: workers[1].pid) > 0
+                let heldByOther = try await queues.held(by: workers[1].pid)
+                return isUnderWay && held > 0 && heldByOther > 0
             }
             let killed = try await workers[0].kill()
             #expect(killed.code == 128 + 9)

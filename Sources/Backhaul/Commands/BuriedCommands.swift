@@ -7,6 +7,11 @@ struct QuarantineCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "quarantine",
         abstract: "Look at messages that cannot be run: undecodable, malformed, unknown jobs.",
+        discussion: """
+            Examples:
+              backhaul quarantine list
+              backhaul quarantine show ENTRY > message.json
+            """,
         subcommands: [List.self, Show.self])
 
     struct List: AsyncParsableCommand {
@@ -39,6 +44,11 @@ struct DeadCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "dead",
         abstract: "Look at jobs that failed for good.",
+        discussion: """
+            Examples:
+              backhaul dead list
+              backhaul dead show ENTRY -o json
+            """,
         subcommands: [List.self, Show.self])
 
     struct List: AsyncParsableCommand {
