@@ -47,7 +47,7 @@ format: ## format all Swift
 
 .PHONY: golden
 golden: bootstrap ## capture the golden messages again, from the pinned Celery
-	$(PYTHON) scripts/capture-golden.py
+	$(PYTHON) scripts/capture-golden.py Tests/JobModelTests/Golden
 
 .PHONY: bootstrap
 bootstrap: ## install what is missing: Debian packages (as root), Python packages in .run/venv

@@ -1,20 +1,17 @@
-import Enqueue
-import HTTP
 import JobModel
 import Jobs
-import Postgres
 
 /// The jobs this program can run: the ISP's, and one of its own to try things with.
 enum BuiltInJobs {
-    /// All of them, composed.
-    static func registry(
-        _ composition: Composition, pool: PostgresPool, sender: HTTPSender, enqueuer: Enqueuer
-    ) throws -> JobRegistry {
-        JobRegistry([RegisteredJob(Ping())])
+    /// All of them, ready to run.
+    static func registry(_ services: JobServices) -> JobRegistry {
+        JobRegistry(AllJobs.registered(services) + [RegisteredJob(Ping())])
     }
 
-    /// The queue a job asks for, by its name; nil for one that is not ours.
-    static func queue(of name: JobName) -> QueueName? { nil }
+    /// The queue each of them asks for, by name.
+    static var queues: [JobName: QueueName] {
+        AllJobs.queues.merging([Ping.name: Ping.policy.queue]) { first, _ in first }
+    }
 }
 
 /// Does nothing and answers "pong": for `doctor`, for benchmarks, and for a first try.

@@ -6,6 +6,7 @@ import JobModel
 import Jobs
 import Logging
 import Postgres
+import Store
 
 /// Puts the modules together from settings: the only place that knows them all.
 struct Composition {
@@ -38,9 +39,32 @@ struct Composition {
         PostgresPool(options: settings.database.options(url: url), logger: logger)
     }
 
-    /// Outgoing HTTP, guarded.
-    func sender() -> HTTPSender {
-        HTTPSender(policy: settings.http.policy, limits: settings.http.limits, logger: logger)
+    /// Outgoing HTTP, guarded; `answers` is the largest answer taken.
+    func sender(answers: Int? = nil) -> HTTPSender {
+        var limits = settings.http.limits
+        limits.responseBytes = answers ?? limits.responseBytes
+        return HTTPSender(policy: settings.http.policy, limits: limits, logger: logger)
+    }
+
+    /// What the jobs need, on these connections.
+    func services(
+        pool: PostgresPool, enqueuer: Enqueuer, webhookSender: HTTPSender,
+        gatewaySender: HTTPSender
+    ) -> JobServices {
+        let webhooks = WebhookQueue(enqueuer)
+        return JobServices(
+            pool: pool,
+            publisher: EventPublisher(events: EventRepository(), fanOut: webhooks.fanOut),
+            gateway: PaymentGateway(settings: gatewaySettings, send: gatewaySender.send),
+            sender: webhookSender, webhooks: webhooks)
+    }
+
+    private var gatewaySettings: GatewaySettings? {
+        guard let url = settings.payments.gatewayURL, let key = settings.payments.apiKey else {
+            return nil
+        }
+        return GatewaySettings(
+            baseURL: url, key: GatewayKey(key.revealed), timeout: settings.http.totalTimeout)
     }
 
     /// What this process says of itself.

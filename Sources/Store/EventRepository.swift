@@ -34,7 +34,7 @@ package struct NewEvent: Sendable {
         return Int64(number.text)
     }
 
-    /// The body of the webhook: `{"event": …, "timestamp": …, "data": …}`.
+    /// The body of the webhook: `{"event":…,"timestamp":…,"data":…}`.
     ///
     /// The timestamp is ISO 8601 in UTC, to the millisecond.
     var payload: [UInt8] {
@@ -44,7 +44,7 @@ package struct NewEvent: Sendable {
         ])
         var bytes = JSONValue.object(head).encoded()
         bytes.removeLast()
-        bytes += Array(", \"data\": ".utf8)
+        bytes += Array(",\"data\":".utf8)
         bytes += data
         bytes.append(UInt8(ascii: "}"))
         return bytes

@@ -1,5 +1,6 @@
 package import Foundation
 import Glibc
+import Mailbox
 
 /// A real HTTP server on 127.0.0.1 that answers, and misbehaves, as the path of a request says.
 ///
@@ -35,10 +36,14 @@ package final class HTTPStub: Sendable {
     private let directory: URL
     private let log: URL
 
-    /// Starts the server; it ends with ``stop()``, and with this process.
+    /// Starts a server; it ends with ``stop()``, and with this process.
     ///
     /// `isSecure` makes it speak TLS, as 127.0.0.1, with a certificate of its own.
-    package init(isSecure: Bool = false) throws {
+    package static func start(isSecure: Bool = false) async throws -> HTTPStub {
+        try await onThreadOfItsOwn { try HTTPStub(isSecure: isSecure) }
+    }
+
+    private init(isSecure: Bool) throws {
         directory = FileManager.default.temporaryDirectory
             .appendingPathComponent("http-stub-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
@@ -72,11 +77,21 @@ package final class HTTPStub: Sendable {
     }
 
     /// Ends the server.
-    package func stop() {
-        // A child of a Swift concurrency thread starts with SIGTERM blocked.
-        kill(process.processIdentifier, SIGKILL)
-        process.waitUntilExit()
-        try? FileManager.default.removeItem(at: directory)
+    package func stop() async {
+        try? await Self.onThreadOfItsOwn { [process, directory] in
+            kill(process.processIdentifier, SIGKILL)
+            process.waitUntilExit()
+            try FileManager.default.removeItem(at: directory)
+        }
+    }
+
+    /// Waiting for a child blocks, and the tests' threads are as few as the cores.
+    private static func onThreadOfItsOwn<Answer: Sendable>(
+        _ body: @escaping @Sendable () throws -> Answer
+    ) async throws -> Answer {
+        try await withCheckedThrowingContinuation { continuation in
+            _ = OwnerThread(name: "http-stub") { continuation.resume(with: Result(catching: body)) }
+        }
     }
 
     /// Makes a key and a self-signed certificate for 127.0.0.1 in one file.
@@ -102,9 +117,11 @@ package final class HTTPStub: Sendable {
     package static func serving<Answer>(
         isSecure: Bool = false, _ body: (HTTPStub) async throws -> Answer
     ) async throws -> Answer {
-        let stub = try HTTPStub(isSecure: isSecure)
-        defer { stub.stop() }
-        return try await body(stub)
+        let stub = try await start(isSecure: isSecure)
+        let outcome: Result<Answer, any Error>
+        do { outcome = .success(try await body(stub)) } catch { outcome = .failure(error) }
+        await stub.stop()
+        return try outcome.get()
     }
 }
 

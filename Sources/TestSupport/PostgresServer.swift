@@ -85,7 +85,7 @@ package final class PostgresServer: Sendable {
 
     /// Runs `body` with a pool on a fresh database, and drops both afterwards.
     package func withPool<Value: Sendable>(
-        template: String = "template0", _ options: PostgresOptions = .test(),
+        template: String = "template0", options: PostgresOptions = .test(),
         _ body: (PostgresPool) async throws -> Value
     ) async throws -> Value {
         try await withDatabase(template: template) { url in

@@ -11,7 +11,7 @@ import Testing
 struct MigrateCommandTests {
     private func applied(_ url: String) async throws -> Int {
         let loaded = try SettingsLoader(environment: ["DATABASE_URL": url]).load()
-        return try await loaded.withMigrator(logger: .silent) { migrator in
+        return try await loaded.withMigrator(logger: .quiet) { migrator in
             try await migrator.status().count { $0.state.word == "applied" }
         }
     }

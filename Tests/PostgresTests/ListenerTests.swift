@@ -32,7 +32,7 @@ import Testing
 
     @Test("a listener that falls behind is told that it may have missed some")
     func overflow() async throws {
-        try await PostgresServer.shared.withPool(.test { $0.maximumNotifications = 4 }) {
+        try await PostgresServer.shared.withPool(options: .test { $0.maximumNotifications = 4 }) {
             pool in
             let stream = pool.listen("flood")
             var events = stream.makeAsyncIterator()

@@ -73,7 +73,7 @@ import Testing
 
     @Test("an idle connection that the server closed is replaced without a word")
     func idleClosed() async throws {
-        try await PostgresServer.shared.withPool(.test { $0.poolSize = 1 }) { pool in
+        try await PostgresServer.shared.withPool(options: .test { $0.poolSize = 1 }) { pool in
             let observer = PostgresServer.pool(pool.options.conninfo)
             let pid: Int = try await pool.query("select pg_backend_pid() as pid")[0]["pid"]
             _ = try await observer.query("select pg_terminate_backend(\(pid)::int)")

@@ -67,7 +67,7 @@ import Testing
 
     @Test("a failing statement does not disturb its neighbours in the pipeline")
     func neighbours() async throws {
-        try await PostgresServer.shared.withPool(.test { $0.poolSize = 1 }) { pool in
+        try await PostgresServer.shared.withPool(options: .test { $0.poolSize = 1 }) { pool in
             await withTaskGroup { group in
                 for number in 0..<200 {
                     group.addTask {
@@ -85,7 +85,7 @@ import Testing
     @Test("a pool whose connections are all leased says so in time")
     func exhausted() async throws {
         try await PostgresServer.shared.withPool(
-            .test {
+            options: .test {
                 $0.poolSize = 1
                 $0.leaseTimeout = .milliseconds(100)
             }
@@ -105,7 +105,7 @@ import Testing
     @Test("too many waiting calls are refused at once")
     func refused() async throws {
         try await PostgresServer.shared.withPool(
-            .test {
+            options: .test {
                 $0.poolSize = 1
                 $0.maximumPending = 2
             }
@@ -127,7 +127,7 @@ import Testing
     @Test("the server stops a statement that runs too long")
     func statementTimeout() async throws {
         try await PostgresServer.shared.withPool(
-            .test {
+            options: .test {
                 $0.statementTimeout = .milliseconds(200)
             }
         ) { pool in
@@ -140,7 +140,7 @@ import Testing
     @Test("a statement that the server does not stop is given up here")
     func guardTimeout() async throws {
         try await PostgresServer.shared.withPool(
-            .test {
+            options: .test {
                 $0.statementTimeout = .milliseconds(100)
                 $0.sendsStartupOptions = false
             }
@@ -159,7 +159,7 @@ import Testing
 
     @Test("a cancelled task stops waiting, and the connection stays in use")
     func cancelled() async throws {
-        try await PostgresServer.shared.withPool(.test { $0.poolSize = 1 }) { pool in
+        try await PostgresServer.shared.withPool(options: .test { $0.poolSize = 1 }) { pool in
             let code = await withTaskGroup(of: PostgresError.Code?.self) { group in
                 group.addTask {
                     let error = await failure { try await pool.query("select pg_sleep(0.5)") }
@@ -177,7 +177,7 @@ import Testing
     @Test("a result beyond the limits fails, and the next one is whole")
     func limits() async throws {
         try await PostgresServer.shared.withPool(
-            .test {
+            options: .test {
                 $0.maximumResultRows = 1_000
                 $0.maximumResultBytes = 100_000
             }
@@ -209,7 +209,7 @@ import Testing
 
     @Test("BEGIN in a plain query is refused and leaves nothing open")
     func strayBegin() async throws {
-        try await PostgresServer.shared.withPool(.test { $0.poolSize = 1 }) { pool in
+        try await PostgresServer.shared.withPool(options: .test { $0.poolSize = 1 }) { pool in
             let error = await failure { try await pool.query("begin") }
             #expect((error as? PostgresError)?.code == .transactionState)
             _ = try await pool.query("select 1")
@@ -218,7 +218,7 @@ import Testing
 
     @Test("COPY is refused and the pool goes on")
     func copy() async throws {
-        try await PostgresServer.shared.withPool(.test { $0.poolSize = 1 }) { pool in
+        try await PostgresServer.shared.withPool(options: .test { $0.poolSize = 1 }) { pool in
             let error = await failure { try await pool.query("copy (select 1) to stdout") }
             #expect(error is PostgresError)
             _ = try await pool.query("select 1")

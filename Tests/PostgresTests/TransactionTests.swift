@@ -8,7 +8,7 @@ import Testing
     private func withMarks(
         _ options: PostgresOptions = .test(), _ body: (PostgresPool) async throws -> Void
     ) async throws {
-        try await PostgresServer.shared.withPool(options) { pool in
+        try await PostgresServer.shared.withPool(options: options) { pool in
             _ = try await pool.query("create table marks (n int primary key)")
             try await body(pool)
         }

@@ -32,7 +32,7 @@ struct WebhookEventTests {
                 pool, "select convert_from(payload, 'UTF8') as text from events")
             #expect(
                 stored == [
-                    #"{"event": "payment.received", "timestamp": "2027-01-15T08:00:00.250Z", "data": "#
+                    #"{"event":"payment.received","timestamp":"2027-01-15T08:00:00.250Z","data":"#
                         + data + "}"
                 ])
         }

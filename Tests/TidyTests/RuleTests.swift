@@ -118,6 +118,7 @@ struct RuleTests {
             try await clock.sleep(for: interval)
             try await clock.sleep(until: deadline)
             func sleep(for duration: Duration)
+            try await Task.sleep(for: .seconds(600))
             """
         #expect(lines(SwiftRules.sleeps, text, at: "Tests/A/B.swift") == [1, 2, 3, 4])
     }

@@ -65,11 +65,12 @@ enum SwiftRules {
         file.findings(of: pattern, in: file.swift.code, advice)
     }
 
+    /// Minutes are not waited for: they stand for a body that goes on until it is cancelled.
     static func sleeps(_ file: TidyFile) -> [Finding] {
         readings(
             file,
             of:
-                /(?:^|\W)(?:sleep\(\s*(?:(?:for|nanoseconds):\s*)?(?:\.\w+\(\s*)?[0-9]|usleep\(\s*[0-9]|Thread\.sleep)/,
+                /(?:^|\W)(?:sleep\(\s*(?!for:\s*\.seconds\([0-9_]{3,})(?:(?:for|nanoseconds):\s*)?(?:\.\w+\(\s*)?[0-9]|usleep\(\s*[0-9]|Thread\.sleep)/,
             "a sleep of fixed length is too short or too long; wait for a condition with a deadline"
         )
     }

@@ -31,7 +31,10 @@ struct QuarantineCommand: AsyncParsableCommand {
     struct Show: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Show one quarantined message: the reason, and the original bytes.",
-            discussion: "Example: backhaul quarantine show ENTRY > message.json")
+            discussion: """
+                Examples:
+                  backhaul quarantine show ENTRY > message.json
+                """)
 
         @OptionGroup var showing: GraveShowing
 
@@ -68,7 +71,10 @@ struct DeadCommand: AsyncParsableCommand {
     struct Show: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Show one dead job: every attempt's error, and the original message.",
-            discussion: "Example: backhaul dead show ENTRY -o json")
+            discussion: """
+                Examples:
+                  backhaul dead show ENTRY -o json
+                """)
 
         @OptionGroup var showing: GraveShowing
 
@@ -98,8 +104,16 @@ struct GraveListing: ParsableArguments {
         let items: [BuriedMessage]
         let total: Int
         let page: Int
-        let per_page: Int
+        let perPage: Int
         let pages: Int
+
+        enum CodingKeys: String, CodingKey {
+            case items
+            case total
+            case page
+            case perPage = "per_page"
+            case pages
+        }
     }
 
     func run(_ grave: Grave) async throws {
@@ -114,7 +128,7 @@ struct GraveListing: ParsableArguments {
         case .json:
             try OutputOptions.printJSON(
                 Answer(
-                    items: found.items, total: found.total, page: page, per_page: perPage,
+                    items: found.items, total: found.total, page: page, perPage: perPage,
                     pages: pages))
         case .text: print(text(found, pages: pages, grave))
         }

@@ -34,6 +34,6 @@ extension LoadedSettings {
 extension Logger {
     /// For commands whose output says everything: what fails is reported once, not logged as well.
     static var quiet: Logger {
-        Logger(label: "silent") { _ in SwiftLogNoOpLogHandler() }
+        Logger(label: "quiet") { _ in SwiftLogNoOpLogHandler() }
     }
 }

@@ -14,7 +14,7 @@ struct EnqueueCommand: AsyncParsableCommand {
 
             Examples:
               backhaul enqueue isp_framework.process_service_provisioning --args '[42]'
-              backhaul enqueue payments.charge_invoice --kwargs '{"invoice_id": 7}' --queue payments
+              backhaul enqueue payments.charge_invoice --kwargs '{"invoice_id": 7}'
               backhaul enqueue sla.sweep --queue sla --countdown 60 --priority 9
               backhaul enqueue backhaul.ping --expires 30
             """)
@@ -34,10 +34,13 @@ struct EnqueueCommand: AsyncParsableCommand {
     @Option(help: "0 is the most urgent, 9 the least.")
     var priority: Int?
 
-    @Option(help: ArgumentHelp("Run no sooner than this many seconds from now.", valueName: "seconds"))
+    @Option(
+        help: ArgumentHelp("Run no sooner than this many seconds from now.", valueName: "seconds"))
     var countdown: Double?
 
-    @Option(help: ArgumentHelp("Do not run later than this many seconds from now.", valueName: "seconds"))
+    @Option(
+        help: ArgumentHelp(
+            "Do not run later than this many seconds from now.", valueName: "seconds"))
     var expires: Double?
 
     @Option(help: "The job's id; a fresh UUID without it.")
@@ -70,7 +73,7 @@ struct EnqueueCommand: AsyncParsableCommand {
                 throw ValidationError("--queue: \(error)")
             }
         } else {
-            options.queue = BuiltInJobs.queue(of: JobName(job))
+            options.queue = BuiltInJobs.queues[JobName(job)]
         }
         if let priority {
             guard (0...9).contains(priority) else {

@@ -32,7 +32,7 @@ struct SchedulerCommand: AsyncParsableCommand {
         let file = composition.settings.scheduler.file
         let table: ScheduleTable
         do throws(ScheduleProblems) {
-            table = try ScheduleTable(file: file)
+            table = try ScheduleTable(file: file, jobs: BuiltInJobs.queues)
         } catch {
             throw ExitCode.configuration(because: error)
         }

@@ -4,6 +4,7 @@ import Enqueue
 import Foundation
 import HTTP
 import JobModel
+import Jobs
 import Logging
 import Postgres
 import Worker
@@ -34,10 +35,12 @@ struct WorkerCommand: AsyncParsableCommand {
         do { url = try loaded.databaseURL() } catch { throw error.exit() }
         let broker = try composition.broker()
         let pool = composition.pool(at: url)
-        let sender = composition.sender()
-        let enqueuer = Enqueuer(broker: broker)
-        let registry = try BuiltInJobs.registry(
-            composition, pool: pool, sender: sender, enqueuer: enqueuer)
+        let webhookSender = composition.sender()
+        let gatewaySender = composition.sender(answers: PaymentGateway.maximumAnswerBytes)
+        let registry = BuiltInJobs.registry(
+            composition.services(
+                pool: pool, enqueuer: Enqueuer(broker: broker), webhookSender: webhookSender,
+                gatewaySender: gatewaySender))
         do throws(BrokerError) {
             try await broker.declare(composition.settings.worker.queues)
         } catch {
@@ -48,11 +51,13 @@ struct WorkerCommand: AsyncParsableCommand {
         let presence = composition.presence(startedAt: SystemTime().now)
         let service = WorkerService(
             broker: broker, registry: registry, presence: presence,
-            options: composition.settings.workerOptions, time: SystemTime(), logger: composition.logger)
+            options: composition.settings.workerOptions, time: SystemTime(),
+            logger: composition.logger)
         announce(presence, registry, composition.logger)
         await run(service, composition.logger)
         await broker.close()
-        await sender.shutdown()
+        await webhookSender.shutdown()
+        await gatewaySender.shutdown()
         await pool.shutdown()
         composition.logger.notice(
             "worker stopped",

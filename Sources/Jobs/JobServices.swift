@@ -1,0 +1,24 @@
+package import HTTP
+package import Postgres
+
+/// What the jobs of this program need, made once by whoever composes it.
+package struct JobServices: Sendable {
+    package let pool: PostgresPool
+    package let publisher: EventPublisher
+    package let gateway: PaymentGateway
+    /// For webhooks: guarded, and with small answers.
+    package let sender: HTTPSender
+    package let webhooks: WebhookQueue
+
+    /// Puts the services together.
+    package init(
+        pool: PostgresPool, publisher: EventPublisher, gateway: PaymentGateway,
+        sender: HTTPSender, webhooks: WebhookQueue
+    ) {
+        self.pool = pool
+        self.publisher = publisher
+        self.gateway = gateway
+        self.sender = sender
+        self.webhooks = webhooks
+    }
+}
