@@ -74,7 +74,7 @@ let package = Package(
         library("HTTP", ["CCurl", "Mailbox", log]),
 
         // Floor 3: what is kept
-        library("Broker", ["JobModel", "Redis", log], resources: [.embedInCode("Scripts")]),
+        library("Broker", ["JobModel", "Redis", "Mailbox", log], resources: [.embedInCode("Scripts")]),
         library("Store", ["JobModel", "Postgres", log], resources: [.embedInCode("Migrations")]),
 
         // Floor 4: the client
@@ -83,7 +83,7 @@ let package = Package(
         // Floor 5: what runs
         library("Jobs", ["JobModel", "Enqueue", "Store", "Postgres", "HTTP", crypto, log]),
         library("Worker", ["JobModel", "Broker", "Mailbox", log]),
-        library("Scheduler", ["JobModel", "Broker", "Enqueue", "Store", yaml, log]),
+        library("Scheduler", ["JobModel", "Broker", yaml, log]),
 
         // Floor 6: the composition root
         .executableTarget(

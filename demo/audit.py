@@ -22,7 +22,7 @@ LATE_LIMIT = 2.0  # seconds a countdown job may start after its time on a busy s
 
 @dataclass(frozen=True)
 class Sent:
-    """One message that Python sent, and when, by this machine's clock."""
+    """One message that Python sent, and from when on it could run, by this machine's clock."""
 
     subject: int  # id of the service or the invoice
     task_id: str
@@ -285,19 +285,23 @@ class Audit:
         done = [sent for sent in burst if sent.task_id in finished]
         if not done:
             return self._note("pace", "no results to measure", "results")
-        ends = sorted(finished.values())
+        told = self._rows(
+            "select at from webhook_attempts union all"
+            " select fanned_out_at from events where fanned_out_at is not null"
+        )
+        ends = sorted([*finished.values(), *(row[0] for row in told)])
         seconds = (ends[-1] - min(sent.at for sent in done)).total_seconds()
         self._note(
             "jobs per second",
-            f"{len(done) / seconds:,.0f} over {seconds:.1f} s with the kill in it,"
+            f"{len(ends) / seconds:,.0f} over {seconds:.1f} s, kill and retries in it;"
             f" {busiest_second(ends):,} in the busiest second",
-            "results: activations and charges",
+            "results, database",
         )
         waits = [(finished[sent.task_id] - sent.at).total_seconds() for sent in done]
         self._note(
-            "wait, sent to done",
+            "wait, due to done",
             f"p50 {percentile(waits, 0.5):.2f} s, p99 {percentile(waits, 0.99):.2f} s",
-            "results, under full load",
+            "results of activations and charges, under full load",
         )
         trips = self._orders.round_trips
         if trips:

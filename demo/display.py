@@ -41,8 +41,12 @@ class Display:
         """Something that has been done."""
         self._line(f"  {self._style('✓', '32')} {text}" + self._dim(detail))
 
+    def blow(self, text: str, detail: str = "") -> None:
+        """Something bad that is done on purpose."""
+        self._line(f"  {self._style('!', '33;1')} {text}" + self._dim(detail))
+
     def trouble(self, text: str, detail: str = "") -> None:
-        """Something that went wrong, on purpose or not."""
+        """Something that went wrong."""
         self._line(f"  {self._style('✗', '31')} {text}" + self._dim(detail))
 
     def note(self, text: str) -> None:

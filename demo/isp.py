@@ -7,7 +7,6 @@ application is the plain one: no Backhaul package, no special serializer, no spe
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -118,13 +117,10 @@ class ProvisioningService:
 
 
 class BillingService:
-    """Orders invoices to be collected."""
+    """Orders invoices to be collected, now or at the hour of a billing run."""
 
     def __init__(self, celery: Celery) -> None:
         self._celery = celery
 
-    def charge(self, invoice_id: int) -> AsyncResult:
-        return self._celery.send_task("payments.charge_invoice", args=[invoice_id])
-
-    def charge_all(self, invoice_ids: Iterable[int]) -> list[AsyncResult]:
-        return [self.charge(invoice_id) for invoice_id in invoice_ids]
+    def charge(self, invoice_id: int, **options: Any) -> AsyncResult:
+        return self._celery.send_task("payments.charge_invoice", args=[invoice_id], **options)

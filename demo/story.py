@@ -24,9 +24,11 @@ COUNTDOWN = 3.0  # seconds
 ANSWER_LIMIT = 10.0  # seconds a caller waits for a result
 KILL_AT = 0.25  # share of the invoices that are settled before a worker is killed
 KILL_BY = 0.6  # share at which it is killed however little is in flight
+BILLING_LEAD = timedelta(seconds=4)  # from the first charge sent to the hour of the billing run
 SETTLE_LIMIT = 90.0  # seconds until everything sent must have had its effect
+EARLIEST = datetime.min.replace(tzinfo=timezone.utc)
 LOOK_INTERVAL = 0.05  # seconds between two looks at the state
-SENDS_PER_LOOK = 10  # charges sent between two looks
+SENDS_PER_LOOK = 20  # charges sent between two looks
 
 
 class Failure(RuntimeError):
@@ -125,15 +127,16 @@ class Story:
         services, invoices = list(self.seeded.pending_services), self.seeded.invoices
         show.heading("All at once")
         started = time.perf_counter()
+        billing_run = datetime.now(timezone.utc) + BILLING_LEAD
         for number, invoice in enumerate(invoices):
             if services:
                 orders.activations.append(self._sent(services.pop(), provisioning.activate))
-            orders.charges.append(self._sent(invoice, billing.charge))
+            orders.charges.append(self._sent(invoice, billing.charge, eta=billing_run))
             if number % SENDS_PER_LOOK == 0:
                 self._look()
         sends = len(orders.activations) - ROUND_TRIPS - 2 + len(orders.charges)
         show.step(
-            f"{sends} messages sent by one Python process",
+            f"{sends} messages sent by one Python process, the charges for {billing_run:%H:%M:%S}",
             f"{sends / (time.perf_counter() - started):,.0f} a second",
         )
 
@@ -181,9 +184,9 @@ class Story:
         in_flight = world.redis.hlen("unacked")
         world.start_worker()
         self._killed = True
-        self._display.trouble(
-            f"kill -9 of {victim.name}, with {in_flight} messages in flight on both",
-            "another takes its place; what the dead one held comes back when its lease ends",
+        self._display.blow(
+            f"kill -9 of {victim.name}, with {in_flight} messages in flight",
+            "what it held comes back when its lease ends; another worker takes its place",
         )
 
     def _state(self) -> State:
@@ -212,7 +215,8 @@ class Story:
         )
 
     def _sent(self, subject: int, send: Callable[..., AsyncResult], **options: Any) -> Sent:
-        at = datetime.now(timezone.utc)
+        """Sends, and notes when: the time from which it may run."""
+        at = max(datetime.now(timezone.utc), options.get("eta", EARLIEST))
         return Sent(subject, send(subject, **options).id, at)
 
     def _get(self, call: str, service: int, send: Callable[..., AsyncResult]) -> None:

@@ -7,6 +7,8 @@ package struct BrokerOptions: Sendable {
     package var keyPrefix = ""
     /// How long a worker's lease lasts after its last renewal.
     package var lease = Duration.seconds(10)
+    /// How long a worker must be seen without a lease before its messages are put back.
+    package var reclaimGrace = Duration.seconds(3)
     /// After how long a message that a Python worker holds counts as abandoned; Celery's own
     /// setting of the same name.
     package var visibilityTimeout = Duration.seconds(3600)

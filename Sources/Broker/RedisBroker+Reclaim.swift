@@ -7,7 +7,8 @@ extension RedisBroker {
 
     package func reclaimExpired(limit: Int) async throws(BrokerError) -> Reclamation {
         var total = Reclamation()
-        for worker in try await expiredWorkers() {
+        total.count += try await reclaimUnanswered()
+        for worker in try await expiredForGood() {
             total.count += try await reclaim(from: worker, limit: limit)
             if try await forget(worker) { total.workers.append(worker) }
         }
@@ -17,7 +18,60 @@ extension RedisBroker {
 
     package func leave(_ worker: WorkerID) async throws(BrokerError) {
         _ = try await send(RedisCommand("ZADD", keys.workers, 0, worker.text))
+        _ = try await reclaim(from: worker, limit: 100)
         _ = try await forget(worker)
+    }
+
+    /// Workers that stayed expired for `reclaimGrace`, as this process saw it: after an outage of
+    /// Redis every lease has run out, and the living renew theirs first.
+    private func expiredForGood() async throws(BrokerError) -> [WorkerID] {
+        let expired = try await expiredWorkers()
+        let now = ContinuousClock.now
+        return suspects.withLock { suspects in
+            suspects = suspects.filter { expired.contains($0.key) }
+            return expired.filter { worker in
+                let since = suspects[worker, default: now]
+                suspects[worker] = since
+                return now - since >= options.reclaimGrace
+            }
+        }
+    }
+
+    /// Puts back what a reserve took whose answer never came: its tags are known, and nobody else
+    /// would look for them before the visibility timeout.
+    private func reclaimUnanswered() async throws(BrokerError) -> Int {
+        let due = unanswered.withLock { calls in
+            let now = ContinuousClock.now
+            let due = calls.filter { now - $0.failedAt >= UnansweredReserve.wait }
+            calls.removeAll { call in due.contains { $0.tags == call.tags } }
+            return due
+        }
+        var count = 0
+        for (index, call) in due.enumerated() {
+            do throws(BrokerError) {
+                count += try await release(call.tags)
+            } catch {
+                unanswered.withLock { $0 += due[index...] }
+                throw error
+            }
+        }
+        return count
+    }
+
+    private func release(_ tags: [String]) async throws(BrokerError) -> Int {
+        let records = try await send(RedisCommand("HMGET", [keys.unacked] + tags))
+        var call = RedisScriptCall(scripts.release, keys: [keys.unacked, keys.unackedIndex])
+        for (tag, record) in zip(tags, records.array ?? []).reversed() {
+            guard let bytes = record.bytes, let parts = InFlightRecord.parts(of: bytes) else {
+                continue
+            }
+            let message = RestoredMessage(parts.message)
+            call.append(tag)
+            call.append(keys.list(of: parts.queue, step: message.step))
+            call.append(message.bytes)
+        }
+        let answers = try await run(call)
+        return (answers.array ?? []).count { $0.int == 1 }
     }
 
     private func expiredWorkers() async throws(BrokerError) -> [WorkerID] {

@@ -9,12 +9,41 @@ extension RedisBroker {
         let call = ReserveCall(
             worker: worker, sequence: sequence.next(), count: count,
             sources: lists.map { (keys.list(of: $0.queue, step: $0.step), $0) })
-        let reply = try await run(call.scriptCall(self))
-        return try call.deliveries(from: reply, at: time.now)
+        do throws(RedisError) {
+            let reply = try await connection.run(call.scriptCall(self))
+            return try call.deliveries(from: reply, at: time.now)
+        } catch {
+            throw failure(of: call, error)
+        }
     }
 
     package func waiters(for worker: WorkerID, on lists: [ListAddress]) -> [any ListWaiter] {
         lists.map { RedisListWaiter(broker: self, worker: worker, list: $0) }
+    }
+}
+
+/// A reserve whose answer never came.
+struct UnansweredReserve: Sendable {
+    /// By then a server that still had the command in a buffer has carried it out.
+    static let wait = Duration.seconds(2)
+
+    /// Every tag it may have made.
+    let tags: [String]
+    let failedAt: ContinuousClock.Instant
+}
+
+extension RedisBroker {
+    /// The most unanswered reserves that are remembered; beyond, the oldest waits for the visibility
+    /// timeout.
+    private static let maximumUnanswered = 1024
+
+    /// The error of a reserve, remembered when it may have taken messages all the same.
+    func failure(of call: ReserveCall, _ error: RedisError) -> BrokerError {
+        if error.mayHaveBeenExecuted {
+            let lost = UnansweredReserve(tags: call.tags, failedAt: ContinuousClock.now)
+            unanswered.withLock { $0 = $0.suffix(Self.maximumUnanswered - 1) + [lost] }
+        }
+        return BrokerError(error)
     }
 }
 
@@ -28,6 +57,9 @@ struct ReserveCall: Sendable {
 
     private var tagPrefix: String { "\(worker.text)-\(sequence)-" }
 
+    /// Every tag the call can make.
+    var tags: [String] { (1...count).map { "\(tagPrefix)\($0)" } }
+
     func scriptCall(_ broker: RedisBroker) -> RedisScriptCall {
         let keys = [broker.keys.unacked, broker.keys.unackedIndex] + sources.map(\.key)
         var call = RedisScriptCall(broker.scripts.reserve, keys: keys, reserving: 64 * keys.count)
@@ -40,16 +72,16 @@ struct ReserveCall: Sendable {
 
     func deliveries(
         from reply: RedisValue, at now: Date
-    ) throws(BrokerError) -> [Delivery] {
+    ) throws(RedisError) -> [Delivery] {
         guard let items = reply.array, items.count.isMultiple(of: 2) else {
-            throw BrokerError.unexpected("reserve")
+            throw RedisError(.server, "the script `reserve` gave an answer of another shape")
         }
         var deliveries: [Delivery] = []
         deliveries.reserveCapacity(items.count / 2)
         for number in 1...max(1, items.count / 2) where items.count > 0 {
             guard let index = items[number * 2 - 2].int, sources.indices.contains(Int(index) - 1),
                 let raw = items[number * 2 - 1].bytes
-            else { throw BrokerError.unexpected("reserve") }
+            else { throw RedisError(.server, "the script `reserve` gave an answer of another shape") }
             let list = sources[Int(index) - 1].list
             deliveries.append(
                 Delivery(

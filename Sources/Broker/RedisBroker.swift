@@ -1,6 +1,7 @@
 import Foundation
 package import JobModel
 package import Logging
+import Mailbox
 import Redis
 
 /// The queues of Celery on Redis, with leases.
@@ -16,6 +17,10 @@ package final class RedisBroker: Broker {
     let logger: Logger
     let sequence = TagSequence()
     let time: any TimeSource
+    /// Reserves that failed after they may have been carried out.
+    let unanswered = Locked([UnansweredReserve]())
+    /// Workers whose lease has run out, and since when this process has known.
+    let suspects = Locked([WorkerID: ContinuousClock.Instant]())
 
     /// Connects when first used.
     ///

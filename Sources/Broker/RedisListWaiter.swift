@@ -40,9 +40,11 @@ final class RedisListWaiter: ListWaiter {
             reply = try await connection.pipeline(
                 [block], then: call.scriptCall(broker), timeout: limit + Self.margin
             ).script
-        } catch { throw BrokerError(error) }
-        if case .error(let error) = reply { throw BrokerError(error) }
-        return try call.deliveries(from: reply, at: broker.time.now)
+            if case .error(let error) = reply {
+                throw RedisError(error, answering: "script reserve")
+            }
+            return try call.deliveries(from: reply, at: broker.time.now)
+        } catch { throw broker.failure(of: call, error) }
     }
 
     func interrupt() async {

@@ -128,27 +128,34 @@ final class Fetcher: Sendable {
         }
     }
 
-    /// Hands deliveries to idle processors, the rest to the store; all back once draining began.
+    /// Hands deliveries to idle processors. The rest is kept only as far as fetching ahead allows:
+    /// what a waiter brings while every processor is busy belongs to a worker that is not.
     private func accept(_ deliveries: [Delivery]) async {
         guard !deliveries.isEmpty else { return }
         held.add(deliveries)
-        let (matched, late) = state.withLock { state in
-            if state.isDraining { return ([(CheckedContinuation<Delivery?, Never>, Delivery)](), deliveries) }
+        let room = ahead
+        let (matched, surplus) = state.withLock { state in
+            if state.isDraining { return ([Match](), deliveries[...]) }
             let count = min(state.idle.count, deliveries.count)
             let matched = zip(state.idle.suffix(count), deliveries.prefix(count)).map { ($0, $1) }
             state.idle.removeLast(count)
-            state.ready.insert(contentsOf: deliveries.dropFirst(count).reversed(), at: 0)
-            return (matched, [])
+            let kept = deliveries.dropFirst(count).prefix(max(0, room - state.ready.count))
+            state.ready.insert(contentsOf: kept.reversed(), at: 0)
+            return (matched, deliveries.dropFirst(count + kept.count))
         }
         for (continuation, delivery) in matched { continuation.resume(returning: delivery) }
-        if !late.isEmpty { await giveBack(late) }
+        if !surplus.isEmpty { await giveBack(Array(surplus)) }
     }
 
+    private typealias Match = (CheckedContinuation<Delivery?, Never>, Delivery)
+
+    /// How many deliveries may be held beyond those that run.
+    private var ahead: Int { pace.isBrisk ? options.batchSize : 0 }
+
     private var wanted: Int {
-        let isBrisk = pace.isBrisk
+        let ahead = ahead
         return state.withLock { state in
             if state.isDraining { return 0 }
-            let ahead = isBrisk ? options.batchSize : 0
             if state.idle.isEmpty, state.ready.count > ahead / 2 { return 0 }
             return min(options.batchSize, state.idle.count + ahead - state.ready.count)
         }

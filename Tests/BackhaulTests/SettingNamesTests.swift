@@ -7,17 +7,6 @@ import Testing
 
 @Suite("Names and address ranges are recognised")
 struct SettingNamesTests {
-    @Test(
-        "distance counts insertions, deletions, substitutions and swaps",
-        arguments: [
-            ("", "", 0), ("abc", "abc", 0), ("abc", "ab", 1), ("ab", "abc", 1), ("abc", "abd", 1),
-            ("abc", "acb", 1), ("kitten", "sitting", 3), ("", "abc", 3), ("abcd", "badc", 2),
-        ])
-    func distance(left: String, right: String, expected: Int) {
-        #expect(NearestName.distance(left, right) == expected)
-        #expect(NearestName.distance(right, left) == expected)
-    }
-
     @Test("nothing is suggested when nothing is near")
     func farNames() {
         #expect(

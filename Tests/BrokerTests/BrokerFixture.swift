@@ -20,6 +20,7 @@ struct BrokerFixture {
     ) async throws {
         server = try await RedisServer.start(arguments: arguments)
         var options = BrokerOptions()
+        options.reclaimGrace = .zero
         change(&options)
         broker = try RedisBroker(
             url: server.url, options: options,

@@ -1,0 +1,45 @@
+import Foundation
+import Mailbox
+import Postgres
+import Store
+import TestSupport
+
+/// A database with the whole schema, copied for each test from one that was migrated once.
+enum MigratedDatabase {
+    /// Runs `body` with a pool on a fresh copy.
+    static func with<Value: Sendable>(
+        _ body: (PostgresPool) async throws -> Value
+    ) async throws -> Value {
+        let template = try await Template.shared.name()
+        return try await PostgresServer.shared.withPool(template: template, body)
+    }
+}
+
+/// The database to copy.
+private actor Template {
+    static let shared = Template()
+
+    private var made: String?
+    private var waiters: [CheckedContinuation<Void, Never>] = []
+    private var isMaking = false
+
+    func name() async throws -> String {
+        while isMaking {
+            await withCheckedContinuation { waiters.append($0) }
+        }
+        if let made { return made }
+        isMaking = true
+        defer {
+            isMaking = false
+            for waiter in waiters { waiter.resume() }
+            waiters = []
+        }
+        let url = try await PostgresServer.shared.makeDatabase()
+        let pool = PostgresServer.pool(url)
+        _ = try await Migrator(pool: pool).up()
+        await pool.shutdown()
+        let name = String(url.split(separator: "/").last ?? "")
+        made = name
+        return name
+    }
+}
