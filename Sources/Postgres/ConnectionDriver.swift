@@ -70,14 +70,20 @@ final class ConnectionDriver {
             case .run(let submission):
                 leased.append(submission)
             case .cancel(let submission):
-                session?.cancel(submission)
+                session?.cancel(submission) { [bell] in bell.ring() }
             case .release(let lease):
                 if lostLease == lease { lostLease = nil }
-                if session?.openLease == lease {
+                if session?.openLease == lease, !isEnding(lease) {
                     drop(PostgresError(.connectionLost, "a transaction was left open"))
                 }
             }
         }
+    }
+
+    /// Whether the end of a transaction is under way or waits for its turn.
+    private func isEnding(_ lease: UInt64) -> Bool {
+        leased.contains { $0.place.map { $0.ends && $0.lease == lease } ?? false }
+            || session?.isEnding(lease) ?? false
     }
 
     // MARK: Connecting

@@ -71,6 +71,14 @@ package struct ServiceDatabase: Sendable {
             """)
     }
 
+    /// Runs `body` while nobody else can change a service: provisioning jobs wait.
+    package func withServicesLocked(_ body: () async throws -> Void) async throws {
+        try await pool.transaction { transaction in
+            _ = try await transaction.query("select from services for update")
+            try await body()
+        }
+    }
+
     /// What is there now.
     package func effects() async throws -> Effects {
         let rows = try await pool.query(

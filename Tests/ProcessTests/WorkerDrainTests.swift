@@ -3,7 +3,6 @@ import JobModel
 import TestSupport
 import Testing
 
-/// Jobs are slow here because their database is stopped in its tracks.
 @Suite("A worker is told to stop", .serialized, .timeLimit(.minutes(5)))
 struct WorkerDrainTests {
     private static let jobCount = 10
@@ -32,29 +31,45 @@ struct WorkerDrainTests {
         }
     }
 
+    /// What keeps the jobs from getting on.
+    enum Obstacle: CaseIterable, Sendable {
+        /// Their statements wait for somebody's locks.
+        case lockedRows
+        /// Their database accepts connections and never answers.
+        case stoppedServer
+    }
+
     /// A worker in the middle of as many jobs as it runs at once, which do not get on.
-    private func busyWorker(_ body: (Scene) async throws -> Void) async throws {
+    private func busyWorker(
+        behind obstacle: Obstacle, _ body: (Scene) async throws -> Void
+    ) async throws {
         let queues = try await QueueServer()
         let server = try await PostgresServer.start()
         try await ServiceDatabase.with(services: Self.jobCount, on: server) { database in
             let ids = try await queues.provision(1...Self.jobCount)
-            server.pause()
-            let worker = try BackhaulProcess.worker(
-                redis: queues.url, database: database.url, queues: "provisioning",
-                concurrency: Self.concurrency, settings: Self.patience)
-            let scene = Scene(
-                queues: queues, server: server, database: database, ids: ids, worker: worker)
-            defer { server.resume() }
-            try await scene.holds(Self.concurrency)
-            try await body(scene)
-            server.resume()
+            let act = {
+                let worker = try BackhaulProcess.worker(
+                    redis: queues.url, database: database.url, queues: "provisioning",
+                    concurrency: Self.concurrency, settings: Self.patience)
+                let scene = Scene(
+                    queues: queues, server: server, database: database, ids: ids, worker: worker)
+                try await scene.holds(Self.concurrency)
+                try await body(scene)
+            }
+            switch obstacle {
+            case .lockedRows: try await database.withServicesLocked(act)
+            case .stoppedServer:
+                server.pause()
+                defer { server.resume() }
+                try await act()
+            }
         }
         await server.remove()
     }
 
     @Test("TERM lets running jobs finish and takes no more")
     func drain() async throws {
-        try await busyWorker { scene in
+        try await busyWorker(behind: .stoppedServer) { scene in
             scene.worker.terminate()
             try await scene.worker.says("draining")
             #expect(scene.worker.isRunning)
@@ -69,18 +84,23 @@ struct WorkerDrainTests {
         }
     }
 
-    @Test("a second TERM puts running jobs back at once, in their order and without an attempt")
-    func putBack() async throws {
-        try await busyWorker { scene in
+    @Test(
+        "a second TERM puts running jobs back at once, in their order and without an attempt",
+        arguments: Obstacle.allCases)
+    func putBack(obstacle: Obstacle) async throws {
+        try await busyWorker(behind: obstacle) { scene in
             scene.worker.terminate()
             try await scene.worker.says("draining")
             let clock = ContinuousClock()
             let start = clock.now
             scene.worker.terminate()
-            let ended = try await scene.worker.end(within: .seconds(10))
-            print("a second TERM ended the worker after \(start.duration(to: clock.now))")
+            try await eventually(within: .seconds(5), "the return of all messages") {
+                try await scene.queues.broker.inFlight() == 0
+            }
+            let back = start.duration(to: clock.now)
+            let ended = try await scene.worker.end(within: .seconds(15))
+            print("\(obstacle): messages back after \(back), end after \(start.duration(to: clock.now))")
             #expect(ended.code == 0)
-            #expect(try await scene.queues.broker.inFlight() == 0)
             let waiting = try await scene.waiting()
             #expect(waiting.map(\.id) == scene.ids)
             #expect(waiting.allSatisfy { $0.retries == 0 })
