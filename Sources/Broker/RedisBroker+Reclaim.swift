@@ -1,4 +1,5 @@
 import JobModel
+import Mailbox
 import Redis
 
 extension RedisBroker {

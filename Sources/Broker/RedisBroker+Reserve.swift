@@ -1,5 +1,6 @@
 import Foundation
 package import JobModel
+import Mailbox
 import Redis
 
 extension RedisBroker {
