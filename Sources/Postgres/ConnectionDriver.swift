@@ -52,6 +52,8 @@ final class ConnectionDriver {
                 if session?.isIdle ?? true || ContinuousClock.now >= deadline { break }
             }
             connectIfNeeded()
+            // An attempt to connect hears the bell itself; it would not ring again.
+            if inbox.isClosed, stopDeadline == nil { continue }
             attempt { session throws(PostgresError) in
                 try sendReady(on: session)
                 try session.flush()

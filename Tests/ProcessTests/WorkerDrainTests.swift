@@ -47,7 +47,7 @@ struct WorkerDrainTests {
         let server = try await PostgresServer.start()
         try await ServiceDatabase.with(services: Self.jobCount, on: server) { database in
             let ids = try await queues.provision(1...Self.jobCount)
-            let act = {
+            func act() async throws {
                 let worker = try BackhaulProcess.worker(
                     redis: queues.url, database: database.url, queues: "provisioning",
                     concurrency: Self.concurrency, settings: Self.patience)
@@ -85,7 +85,7 @@ struct WorkerDrainTests {
     }
 
     @Test(
-        "a second TERM puts running jobs back at once, in their order and without an attempt",
+        "a second TERM puts running jobs back at once, first in line and without an attempt",
         arguments: Obstacle.allCases)
     func putBack(obstacle: Obstacle) async throws {
         try await busyWorker(behind: obstacle) { scene in
@@ -102,7 +102,10 @@ struct WorkerDrainTests {
             print("\(obstacle): messages back after \(back), end after \(start.duration(to: clock.now))")
             #expect(ended.code == 0)
             let waiting = try await scene.waiting()
-            #expect(waiting.map(\.id) == scene.ids)
+            let ids = waiting.map(\.id)
+            // Those that ran come first again, in whatever order they ended.
+            #expect(Set(ids.prefix(Self.concurrency)) == Set(scene.ids.prefix(Self.concurrency)))
+            #expect(ids.dropFirst(Self.concurrency) == scene.ids.dropFirst(Self.concurrency))
             #expect(waiting.allSatisfy { $0.retries == 0 })
         }
     }
