@@ -121,8 +121,13 @@ let package = Package(
                 "Backhaul", "JobModel", "Redis", "Postgres", "HTTP", "Broker", "Store", "Worker",
                 "TestSupport", arguments, log,
             ]),
-        tests("IntegrationTests", ["TestSupport", "JobModel", "Redis", "Postgres"]),
-        tests("ProcessTests", ["TestSupport", "JobModel", "Redis", "Postgres"]),
+        tests(
+            "IntegrationTests",
+            ["TestSupport", "Broker", "Enqueue", "JobModel", "Redis", "Postgres"],
+            resources: [.copy("Python")]),
+        tests(
+            "ProcessTests",
+            ["TestSupport", "Broker", "Enqueue", "JobModel", "Redis", "Postgres"]),
         tests("TidyTests"),
     ]
 )

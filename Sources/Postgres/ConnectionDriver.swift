@@ -52,6 +52,8 @@ final class ConnectionDriver {
                 if session?.isIdle ?? true || ContinuousClock.now >= deadline { break }
             }
             connectIfNeeded()
+            // An attempt to connect hears the bell itself; it would not ring again.
+            if inbox.isClosed, stopDeadline == nil { continue }
             attempt { session throws(PostgresError) in
                 try sendReady(on: session)
                 try session.flush()
@@ -70,14 +72,20 @@ final class ConnectionDriver {
             case .run(let submission):
                 leased.append(submission)
             case .cancel(let submission):
-                session?.cancel(submission)
+                session?.cancel(submission) { [bell] in bell.ring() }
             case .release(let lease):
                 if lostLease == lease { lostLease = nil }
-                if session?.openLease == lease {
+                if session?.openLease == lease, !isEnding(lease) {
                     drop(PostgresError(.connectionLost, "a transaction was left open"))
                 }
             }
         }
+    }
+
+    /// Whether the end of a transaction is under way or waits for its turn.
+    private func isEnding(_ lease: UInt64) -> Bool {
+        leased.contains { $0.place.map { $0.ends && $0.lease == lease } ?? false }
+            || session?.isEnding(lease) ?? false
     }
 
     // MARK: Connecting

@@ -10,6 +10,10 @@ struct Fifo<Element> {
 
     mutating func append(_ element: Element) { elements.append(element) }
 
+    func contains(where condition: (Element) -> Bool) -> Bool {
+        elements[head...].contains { $0.map(condition) ?? false }
+    }
+
     mutating func popFirst() -> Element? {
         guard head < elements.count else { return nil }
         let element = elements[head]

@@ -77,6 +77,11 @@ final class PostgresConnection: Sendable {
         return try answer.get()
     }
 
+    /// Sends a call whose results nobody waits for.
+    func post(_ queries: [PostgresQuery], place: Submission.Place) {
+        send(submission(queries, form: .pipeline, place: place))
+    }
+
     /// Tells the thread that a transaction is over, whatever became of it.
     func release(_ lease: UInt64) { try? inbox.send(.release(lease)) }
 

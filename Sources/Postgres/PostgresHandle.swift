@@ -5,7 +5,7 @@ import Foundation
 ///
 /// C functions: `PQconnectStartParams`, `PQconnectPoll`, `PQenterPipelineMode`,
 /// `PQsendQueryParams`, `PQpipelineSync`, `PQflush`, `PQconsumeInput`, `PQisBusy`, `PQgetResult`,
-/// `PQnotifies`, `PQcancel`, `PQfinish`; see the PostgreSQL 15 manual, chapter 34.
+/// `PQnotifies`, `PQgetCancel`, `PQfinish`; see the PostgreSQL 15 manual, chapter 34.
 ///
 /// Safe because the pointer never leaves this type, is freed exactly once by `deinit`, and the
 /// type is neither copyable nor sendable: it lives and dies on the thread that made it.
@@ -131,13 +131,12 @@ struct PostgresHandle: ~Copyable {
 
     var isBroken: Bool { unsafe PQstatus(connection) == CONNECTION_BAD }
 
-    /// Asks the server to stop the running statement; blocks for one short connection.
-    func cancelStatement() {
-        guard let cancel = unsafe PQgetCancel(connection) else { return }
-        defer { unsafe PQfreeCancel(cancel) }
-        unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: 256) { buffer in
-            _ = unsafe PQcancel(cancel, buffer.baseAddress, Int32(buffer.count))
-        }
+    /// Asks the server to stop the running statement; `notify` is called when it has taken that.
+    ///
+    /// nil when it cannot be asked.
+    func cancelStatement(notify: @escaping @Sendable () -> Void) -> CancelRequest? {
+        guard let cancel = unsafe PQgetCancel(connection) else { return nil }
+        return unsafe CancelRequest.send(cancel, notify: notify)
     }
 
     /// The next notification that has arrived.

@@ -9,6 +9,7 @@ final class PostgresSession {
     private(set) var wantsWrite = false
     /// The lease whose transaction is open here.
     private(set) var openLease: UInt64?
+    private var cancellation: CancelRequest?
 
     init(_ handle: consuming PostgresHandle, options: PostgresOptions) {
         self.handle = handle
@@ -17,7 +18,10 @@ final class PostgresSession {
 
     var socket: Int32 { handle.socket }
     var isIdle: Bool { inFlight.isEmpty }
-    var hasRoom: Bool { inFlight.count < options.maximumInFlight }
+    /// Whether more may be sent; not while a cancellation is on its way, which could hit it.
+    var hasRoom: Bool {
+        inFlight.count < options.maximumInFlight && cancellation?.isDone ?? true
+    }
 
     /// Whether the statements of a transaction are under way: nothing is sent behind them.
     var isExclusive: Bool { inFlight.last?.submission.place != nil }
@@ -141,11 +145,18 @@ final class PostgresSession {
     ///
     /// Only a statement of a transaction, and only while nothing was sent behind it: the server
     /// stops whatever runs when the request arrives, so a neighbour in a pipeline could be hit.
-    func cancel(_ submission: Submission) {
+    ///
+    /// `notify` is called when more may be sent.
+    func cancel(_ submission: Submission, notify: @escaping @Sendable () -> Void) {
         guard submission.place != nil, inFlight.count == 1,
             inFlight.first?.submission === submission
         else { return }
-        handle.cancelStatement()
+        cancellation = handle.cancelStatement(notify: notify)
+    }
+
+    /// Whether the end of that lease's transaction has been sent.
+    func isEnding(_ lease: UInt64) -> Bool {
+        inFlight.last?.submission.place.map { $0.ends && $0.lease == lease } ?? false
     }
 
     /// Answers everything under way when the session is over.
@@ -153,7 +164,7 @@ final class PostgresSession {
     /// - Parameter error: The reason, as the oldest call gets it; those behind it lost their
     ///   connection.
     func abandon(_ error: PostgresError) {
-        if error.code == .timeout { handle.cancelStatement() }
+        if error.code == .timeout { _ = handle.cancelStatement {} }
         var reason = error
         while let flight = inFlight.popFirst() {
             flight.abandon(reason)

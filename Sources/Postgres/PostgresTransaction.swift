@@ -104,11 +104,15 @@ final class TransactionScope: Sendable {
     }
 
     /// Rolls back what was begun and not ended; a failure means that there is nothing left to undo.
+    ///
+    /// A cancelled task does not wait for that: whoever stops a program must not depend on a server
+    /// that hangs.
     func rollback() async {
         guard end() else { return }
-        _ = try? await connection.run(
-            [PostgresQuery(trustedSQL: "rollback", name: "transaction.rollback")],
-            place: Submission.Place(lease: lease, ends: true), isCancellable: false)
+        let rollback = PostgresQuery(trustedSQL: "rollback", name: "transaction.rollback")
+        let place = Submission.Place(lease: lease, ends: true)
+        guard !Task.isCancelled else { return connection.post([rollback], place: place) }
+        _ = try? await connection.run([rollback], place: place, isCancellable: false)
     }
 
     /// Ends the scope; true if the server has something to end.

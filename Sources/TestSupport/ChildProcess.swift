@@ -18,16 +18,23 @@ package final class ChildProcess: Sendable {
     private let process: Process
     private let thread: OwnerThread
 
-    /// Starts `executable` (a path, or a name to look for on `PATH`), without input or output.
-    package init(_ executable: String, _ arguments: [String], in directory: String) throws {
+    /// Starts `executable` (a path, or a name to look for on `PATH`) without input.
+    ///
+    /// `environment` replaces this process's own; `output` and `errors` are files to write to,
+    /// without which what the child says is dropped.
+    package init(
+        _ executable: String, _ arguments: [String], in directory: String,
+        environment: [String: String]? = nil, output: String? = nil, errors: String? = nil
+    ) throws {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: try Self.path(of: "setpriv"))
         process.arguments =
             ["--pdeathsig", "KILL", "--", try Self.path(of: executable)] + arguments
         process.currentDirectoryURL = URL(fileURLWithPath: directory)
         process.standardInput = FileHandle.nullDevice
-        process.standardOutput = FileHandle.nullDevice
-        process.standardError = FileHandle.nullDevice
+        process.standardOutput = try Self.file(output)
+        process.standardError = try Self.file(errors)
+        if let environment { process.environment = environment }
         let start = Locked(Start.pending)
         let started = DispatchSemaphore(value: 0)
         thread = OwnerThread(name: "child-process") {
@@ -52,6 +59,14 @@ package final class ChildProcess: Sendable {
 
     package var isRunning: Bool { process.isRunning }
 
+    /// How it ended: its exit code, or 128 and the number of the signal as a shell says; nil while
+    /// it runs.
+    package var exitCode: Int32? {
+        guard !process.isRunning else { return nil }
+        let status = process.terminationStatus
+        return process.terminationReason == .uncaughtSignal ? 128 + status : status
+    }
+
     /// Sends a signal, unless the child has ended.
     package func signal(_ number: Int32) {
         if process.isRunning { kill(pid, number) }
@@ -60,6 +75,15 @@ package final class ChildProcess: Sendable {
     /// Waits until the child has ended.
     package func exit(within limit: Duration = .seconds(10)) async throws {
         try await eventually(within: limit, "the end of process \(pid)") { !isRunning }
+    }
+
+    private static func file(_ path: String?) throws -> FileHandle {
+        guard let path else { return FileHandle.nullDevice }
+        try Data().write(to: URL(fileURLWithPath: path))
+        guard let handle = FileHandle(forWritingAtPath: path) else {
+            throw FixtureError("\(path) cannot be written")
+        }
+        return handle
     }
 
     /// Lets this thread, and so the child it starts, hear every signal.

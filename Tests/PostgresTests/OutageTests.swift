@@ -112,6 +112,65 @@ import Testing
         await server.remove()
     }
 
+    /// Runs `statement` in a transaction of a task that is cancelled after `act`; nil if it succeeded.
+    private func codeWhenCancelled(
+        _ statement: PostgresQuery, on pool: PostgresPool, after act: () async throws -> Void
+    ) async throws -> PostgresError.Code? {
+        try await withThrowingTaskGroup(of: PostgresError.Code?.self) { group in
+            group.addTask {
+                let error = await failure {
+                    try await pool.transaction { transaction in
+                        _ = try await transaction.query(statement)
+                    }
+                }
+                return (error as? PostgresError)?.code
+            }
+            try await act()
+            group.cancelAll()
+            return try await group.next() ?? nil
+        }
+    }
+
+    /// Long enough to fail a test that waits for one of them.
+    private static let patience = Duration.seconds(120)
+
+    @Test("cancelling and shutting down do not wait for a connection", .timeLimit(.minutes(1)))
+    func hungWhileConnecting() async throws {
+        let server = try await PostgresServer.start()
+        server.pause()
+        let pool = PostgresServer.pool(server.url) { $0.connectTimeout = Self.patience }
+        let code = try await codeWhenCancelled("select 1", on: pool) {}
+        #expect(code == .cancelled)
+        await pool.shutdown()
+        server.resume()
+        await server.remove()
+    }
+
+    @Test(
+        "cancelling and shutting down do not wait for a server that takes no more connections",
+        .timeLimit(.minutes(1)))
+    func hungWhileRunning() async throws {
+        let server = try await PostgresServer.start()
+        let observer = PostgresServer.pool(server.url)
+        let pool = PostgresServer.pool(server.url) {
+            $0.statementTimeout = Self.patience
+            $0.shutdownTimeout = .milliseconds(200)
+        }
+        let code = try await codeWhenCancelled("select pg_sleep(100)", on: pool) {
+            try await eventually {
+                try await !observer.query(
+                    "select 1 from pg_stat_activity where wait_event = 'PgSleep'"
+                ).isEmpty
+            }
+            server.pause()
+        }
+        #expect(code == .cancelled)
+        await pool.shutdown()
+        server.resume()
+        await observer.shutdown()
+        await server.remove()
+    }
+
     @Test("a missing database and a bad URL are named as such")
     func misconfigured() async throws {
         let server = try await PostgresServer.shared
