@@ -30,7 +30,7 @@ struct UnansweredReserve: Sendable {
 
     /// Every tag it may have made.
     let tags: [String]
-    let failedAt: ContinuousClock.Instant
+    let failedAt: Date
 }
 
 extension RedisBroker {
@@ -41,7 +41,7 @@ extension RedisBroker {
     /// The error of a reserve, remembered when it may have taken messages all the same.
     func failure(of call: ReserveCall, _ error: RedisError) -> BrokerError {
         if error.mayHaveBeenExecuted {
-            let lost = UnansweredReserve(tags: call.tags, failedAt: ContinuousClock.now)
+            let lost = UnansweredReserve(tags: call.tags, failedAt: time.now)
             unanswered.withLock { $0 = $0.suffix(Self.maximumUnanswered - 1) + [lost] }
         }
         return BrokerError(error)

@@ -20,7 +20,7 @@ package final class RedisBroker: Broker {
     /// Reserves that failed after they may have been carried out.
     let unanswered = Locked([UnansweredReserve]())
     /// Workers whose lease has run out, and since when this process has known.
-    let suspects = Locked([WorkerID: ContinuousClock.Instant]())
+    let suspects = Locked([WorkerID: Date]())
 
     /// Connects when first used.
     ///
