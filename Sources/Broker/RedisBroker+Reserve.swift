@@ -82,7 +82,9 @@ struct ReserveCall: Sendable {
         for number in 1...max(1, items.count / 2) where items.count > 0 {
             guard let index = items[number * 2 - 2].int, sources.indices.contains(Int(index) - 1),
                 let raw = items[number * 2 - 1].bytes
-            else { throw RedisError(.server, "the script `reserve` gave an answer of another shape") }
+            else {
+                throw RedisError(.server, "the script `reserve` gave an answer of another shape")
+            }
             let list = sources[Int(index) - 1].list
             deliveries.append(
                 Delivery(
