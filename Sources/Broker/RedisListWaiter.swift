@@ -2,8 +2,10 @@ import JobModel
 import Logging
 import Redis
 
-/// Waits on one list: `BLMOVE` into an inbox of the worker, and behind it in the same write the
-/// script that records what came as in flight. Both run in one turn of the server.
+/// Waits on one list.
+///
+/// `BLMOVE` into an inbox of the worker, and behind it in the same write the script that records
+/// what came as in flight: both run in one turn of the server.
 final class RedisListWaiter: ListWaiter {
     /// What the answer may take beyond the time spent blocking.
     private static let margin = Duration.seconds(10)

@@ -3,7 +3,9 @@ public import JobModel
 
 /// What a producer may decide about one job beyond its payload; everything has a default.
 public struct EnqueueOptions: Sendable {
-    /// The task id; a fresh UUID unless given. A deterministic id makes repeats recognisable.
+    /// The task id; a fresh UUID unless given.
+    ///
+    /// A deterministic id makes repeats recognisable.
     public var id: JobID?
     /// The queue; the job's own unless given.
     public var queue: QueueName?

@@ -63,6 +63,7 @@ public struct PermanentFailure: Error, CustomStringConvertible {
     /// Makes a failure with a sentence that an operator can act on.
     public init(_ reason: String) { self.reason = reason }
 
+    /// The reason.
     public var description: String { reason }
 }
 
@@ -80,7 +81,6 @@ public struct RetryLater: Error, CustomStringConvertible {
         self.reason = reason
     }
 
+    /// The reason.
     public var description: String { reason }
 }
-
-

@@ -19,8 +19,9 @@ public struct JobContext: Sendable {
 
     private let baseLogger: Logger
 
-    /// Carries the job's facts; add no payloads and no secrets. Made when asked for, because most
-    /// jobs never log.
+    /// Carries the job's facts; add no payloads and no secrets.
+    ///
+    /// Made when asked for, because most jobs never log.
     public var logger: Logger {
         var logger = baseLogger
         logger[metadataKey: LogKey.jobID] = "\(id)"

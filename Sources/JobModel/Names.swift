@@ -6,12 +6,15 @@ public struct JobID: Hashable, Sendable, CustomStringConvertible, Codable {
     /// Wraps `text`; the wire layer has already refused empty and oversized ids.
     public init(_ text: String) { self.text = text }
 
+    /// The text on the wire.
     public var description: String { text }
 
+    /// Reads a plain string.
     public init(from decoder: any Decoder) throws {
         text = try decoder.singleValueContainer().decode(String.self)
     }
 
+    /// Writes a plain string.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.singleValueContainer()
         try container.encode(text)
@@ -26,8 +29,10 @@ public struct JobName: Hashable, Sendable, CustomStringConvertible, ExpressibleB
     /// Wraps `text` as it is.
     public init(_ text: String) { self.text = text }
 
+    /// Takes the literal as it is.
     public init(stringLiteral value: String) { self.text = value }
 
+    /// The text on the wire.
     public var description: String { text }
 }
 
@@ -60,6 +65,7 @@ public struct QueueName: Hashable, Sendable, CustomStringConvertible {
 
     private init(unchecked text: String) { self.text = text }
 
+    /// The text on the wire.
     public var description: String { text }
 }
 
@@ -75,5 +81,6 @@ public struct InvalidName: Error, Equatable, CustomStringConvertible {
     package let kind: String
     package let problem: String
 
+    /// What is wrong, in one sentence.
     public var description: String { "\(kind) \(problem)" }
 }

@@ -1,6 +1,8 @@
 package import Foundation
 
-/// What one run of a delivery came to. Every switch over it must think about each case.
+/// What one run of a delivery came to.
+///
+/// Every switch over it must think about each case.
 package enum Outcome: Sendable, Equatable {
     /// The body finished.
     case succeeded(result: JSONValue)

@@ -17,5 +17,6 @@ public struct Priority: Hashable, Sendable, Comparable {
     /// The index in ``steps`` of the list that carries this priority.
     public var step: Int { Self.steps.lastIndex { $0 <= value } ?? 0 }
 
+    /// Whether `left` is the more urgent.
     public static func < (left: Priority, right: Priority) -> Bool { left.value < right.value }
 }

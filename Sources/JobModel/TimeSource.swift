@@ -11,5 +11,6 @@ public struct SystemTime: TimeSource {
     /// Makes the clock; it has no state.
     public init() {}
 
+    /// The current date and time of the machine.
     public var now: Date { Date() }
 }

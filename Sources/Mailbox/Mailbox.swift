@@ -1,5 +1,7 @@
-/// How work crosses to the thread that owns a C handle: lock, append, wake the owner if the box was
-/// empty. The owner drains everything at once, so a burst costs one wake-up.
+/// How work crosses to the thread that owns a C handle.
+///
+/// Lock, append, wake the owner if the box was empty; the owner drains everything at once, so a
+/// burst costs one wake-up.
 package final class Mailbox<Item: Sendable>: Sendable {
     private struct State {
         var items: [Item] = []

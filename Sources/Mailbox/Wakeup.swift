@@ -1,7 +1,9 @@
 private import CLinux
 import Glibc
 
-/// An eventfd: lets any thread wake one that sleeps in `poll`. See eventfd(2).
+/// Lets any thread wake one that sleeps in `poll`.
+///
+/// Source: eventfd(2).
 package struct Wakeup: ~Copyable, Sendable {
     /// For the owner's poll set; readable when signalled.
     package let descriptor: Int32

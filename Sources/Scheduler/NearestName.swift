@@ -7,8 +7,10 @@ enum NearestName {
     static func to(_ name: String, among candidates: some Sequence<String>) -> String? {
         let typed = name.lowercased()
         let limit = max(1, typed.count / 3)
-        let nearest = candidates.map { (edits: EditDistance.between(typed, $0.lowercased()), name: $0) }
-            .min { ($0.edits, $0.name) < ($1.edits, $1.name) }
+        let nearest = candidates.map {
+            (edits: EditDistance.between(typed, $0.lowercased()), name: $0)
+        }
+        .min { ($0.edits, $0.name) < ($1.edits, $1.name) }
         return nearest.flatMap { $0.edits <= limit ? $0.name : nil }
     }
 

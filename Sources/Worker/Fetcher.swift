@@ -128,8 +128,10 @@ final class Fetcher: Sendable {
         }
     }
 
-    /// Hands deliveries to idle processors. The rest is kept only as far as fetching ahead allows:
-    /// what a waiter brings while every processor is busy belongs to a worker that is not.
+    /// Hands deliveries to idle processors.
+    ///
+    /// The rest is kept only as far as fetching ahead allows: what a waiter brings while every
+    /// processor is busy belongs to a worker that is not.
     private func accept(_ deliveries: [Delivery]) async {
         guard !deliveries.isEmpty else { return }
         held.add(deliveries)

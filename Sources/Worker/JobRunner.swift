@@ -1,7 +1,9 @@
 package import JobModel
 package import Logging
 
-/// Takes a delivery to its outcome. Never throws, and never crashes on what it is given.
+/// Takes a delivery to its outcome.
+///
+/// Never throws, and never crashes on what it is given.
 package struct JobRunner: Sendable {
     let registry: JobRegistry
     let classifier: OutcomeClassifier

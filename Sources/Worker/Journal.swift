@@ -18,8 +18,10 @@ final class Journal: Sendable {
     /// Jobs by outcome since the start.
     var totals: [String: Int] { counts.withLock { $0 } }
 
-    /// Notes what became of a delivery. A settle that had to be repeated may find its own work done:
-    /// then a lost lease says nothing, and is no warning.
+    /// Notes what became of a delivery.
+    ///
+    /// A settle that had to be repeated may find its own work done: then a lost lease says nothing,
+    /// and is no warning.
     func record(_ conclusion: Conclusion, _ answer: Settlement, isRepeat: Bool) {
         let isLost = answer == .leaseLost && !isRepeat
         let word = isLost ? "lease_lost" : conclusion.outcome.word

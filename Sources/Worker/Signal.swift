@@ -23,7 +23,9 @@ final class Signal: Sendable {
         waiting?.resume()
     }
 
-    /// Returns once the flag has been raised, and lowers it. For one task at a time.
+    /// Returns once the flag has been raised, and lowers it.
+    ///
+    /// For one task at a time.
     func wait() async {
         await withCheckedContinuation { continuation in
             let isRaised = state.withLock { state in

@@ -15,8 +15,10 @@ struct TimeLimit: Sendable {
     let limit: Duration
     let deadlines: Deadlines
 
-    /// Runs `body`; when the limit passes first, cancels it, waits for it to end, and throws
-    /// `Exceeded`. A body that finishes in spite of a cancellation counts as finished.
+    /// Runs a body, and cancels it when the limit passes first.
+    ///
+    /// A cancelled body is waited for, and `Exceeded` thrown; one that finishes in spite of the
+    /// cancellation counts as finished.
     func run<Value: Sendable>(
         _ body: @escaping @Sendable () async throws -> Value
     ) async throws -> Value {

@@ -75,7 +75,9 @@ package final class WorkerService: Sendable {
         try? await broker.leave(WorkerID(text: presence.worker))
     }
 
-    /// Begins draining, as the first TERM asks. Safe to call from anywhere, any number of times.
+    /// Begins draining, as the first TERM asks.
+    ///
+    /// Safe to call from anywhere, any number of times.
     package func drain() { draining.raise() }
 
     /// Cancels running jobs and gives their messages back, as the second TERM asks.

@@ -11,8 +11,13 @@ import Testing
 struct EnqueuerTests {
     struct Charge: Job {
         struct Payload: Codable, Sendable, Equatable {
-            let invoice_id: Int
+            let invoiceID: Int
             var note: String?
+
+            enum CodingKeys: String, CodingKey {
+                case invoiceID = "invoice_id"
+                case note
+            }
         }
 
         static let name: JobName = "test.charge"
@@ -51,7 +56,7 @@ struct EnqueuerTests {
     @Test("a typed job lands on its own queue with its payload as keywords")
     func typed() async throws {
         let fixture = try await Fixture()
-        let id = try await fixture.enqueuer.enqueue(Charge.self, .init(invoice_id: 7))
+        let id = try await fixture.enqueuer.enqueue(Charge.self, .init(invoiceID: 7))
         let message = try await fixture.messages("money")[0]
         #expect(message.id == id)
         #expect(message.name == "test.charge")
@@ -69,7 +74,7 @@ struct EnqueuerTests {
         options.priority = Priority(9)
         let expires = Date(timeIntervalSince1970: 2_000_000_000)
         options.expires = expires
-        try await fixture.enqueuer.enqueue(Charge.self, .init(invoice_id: 7), options)
+        try await fixture.enqueuer.enqueue(Charge.self, .init(invoiceID: 7), options)
         let message = try await fixture.messages("other\u{06}\u{16}9")[0]
         #expect(message.id == JobID("fixed"))
         #expect(message.priority == Priority(9))
@@ -81,7 +86,7 @@ struct EnqueuerTests {
         let fixture = try await Fixture()
         let before = Date()
         try await fixture.enqueuer.enqueue(
-            Charge.self, .init(invoice_id: 7), .after(.seconds(60)))
+            Charge.self, .init(invoiceID: 7), .after(.seconds(60)))
         #expect(try await fixture.messages("money").isEmpty)
         let reply = try await fixture.raw.send(
             RedisCommand("ZRANGE", "backhaul:delayed", 0, -1, "WITHSCORES"))
@@ -93,7 +98,7 @@ struct EnqueuerTests {
     func bulk() async throws {
         let fixture = try await Fixture()
         let ids = try await fixture.enqueuer.enqueue(
-            Charge.self, all: (0..<1000).map { (.init(invoice_id: $0), EnqueueOptions()) })
+            Charge.self, all: (0..<1000).map { (.init(invoiceID: $0), EnqueueOptions()) })
         #expect(try await fixture.messages("money").map(\.id) == ids)
         let stats = try await fixture.raw.send(RedisCommand("INFO", "commandstats"))
         #expect(stats.string?.contains("cmdstat_lpush:calls=1,") ?? false)
@@ -103,7 +108,7 @@ struct EnqueuerTests {
     func refused() async throws {
         let fixture = try await Fixture()
         let many = Array(
-            repeating: (Charge.Payload(invoice_id: 1), EnqueueOptions()),
+            repeating: (Charge.Payload(invoiceID: 1), EnqueueOptions()),
             count: Enqueuer.maximumBatch + 1)
         await #expect { try await fixture.enqueuer.enqueue(Charge.self, all: many) } throws: {
             ($0 as? EnqueueError)?.code == .limit

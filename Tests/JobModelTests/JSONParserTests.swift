@@ -117,11 +117,13 @@ struct JSONParserTests {
             let text = Self.randomText(&random)
             guard (try? JSONValue(parsing: text)) != nil else { continue }
             accepted += 1
-            #expect(
-                throws: Never.self, "seed \(random.seed), round \(round)",
-                performing: {
-                    try JSONSerialization.jsonObject(with: Data(text), options: .fragmentsAllowed)
-                })
+            do {
+                _ = try JSONSerialization.jsonObject(with: Data(text), options: .fragmentsAllowed)
+            } catch {
+                // A number beyond Double is JSON all the same; ours keeps its text.
+                let isRange = "\(error)".contains("is not representable")
+                #expect(isRange, "seed \(random.seed), round \(round): \(error)")
+            }
         }
         #expect(accepted > 100)
     }

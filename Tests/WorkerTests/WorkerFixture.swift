@@ -47,17 +47,13 @@ struct WorkerFixture {
     let service: WorkerService
 
     init(
-        _ change: (inout WorkerOptions) -> Void = { _ in },
+        _ options: WorkerOptions = .with { _ in },
         body: @escaping @Sendable (ProbeJob.Payload, JobContext) async throws -> Verdict
     ) async throws {
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         server = try await RedisServer.start()
         broker = try RedisBroker(url: server.url, options: BrokerOptions(), logger: logger)
         raw = try server.connection()
-        var options = WorkerOptions(queues: [Self.queue])
-        options.concurrency = 8
-        options.grace = .seconds(20)
-        change(&options)
         service = WorkerService(
             broker: broker, registry: JobRegistry([RegisteredJob(ProbeJob(body: body))]),
             presence: WorkerPresence(
@@ -107,6 +103,17 @@ struct WorkerFixture {
         let inFlight = try await broker.inFlight()
         let delayed = try await broker.delayed()
         return waiting + inFlight + delayed == 0
+    }
+}
+
+extension WorkerOptions {
+    /// What tests use, with changes.
+    static func with(_ change: (inout WorkerOptions) -> Void) -> WorkerOptions {
+        var options = WorkerOptions(queues: [WorkerFixture.queue])
+        options.concurrency = 8
+        options.grace = .seconds(20)
+        change(&options)
+        return options
     }
 }
 

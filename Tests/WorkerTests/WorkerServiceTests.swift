@@ -27,7 +27,7 @@ struct WorkerServiceTests {
     @Test("never runs more jobs at a time than its concurrency")
     func concurrency() async throws {
         let running = Log<Int>()
-        let fixture = try await WorkerFixture({ $0.concurrency = 3 }) { _, _ in
+        let fixture = try await WorkerFixture(.with { $0.concurrency = 3 }) { _, _ in
             running.add(1)
             await Task.yield()
             running.add(-1)
@@ -48,7 +48,7 @@ struct WorkerServiceTests {
     @Test("wakes for a job that comes while it is idle")
     func wakes() async throws {
         let seen = Log<Int>()
-        let fixture = try await WorkerFixture({ $0.waitLimit = .seconds(60) }) { payload, _ in
+        let fixture = try await WorkerFixture(.with { $0.waitLimit = .seconds(60) }) { payload, _ in
             seen.add(payload.number ?? -1)
             return .done
         }
@@ -175,7 +175,7 @@ struct WorkerServiceTests {
     func drain() async throws {
         let begun = Log<Int>()
         let gate = Gate()
-        let fixture = try await WorkerFixture({ $0.concurrency = 2 }) { payload, _ in
+        let fixture = try await WorkerFixture(.with { $0.concurrency = 2 }) { payload, _ in
             begun.add(payload.number ?? -1)
             await gate.pass()
             return .done

@@ -37,7 +37,8 @@ public enum Backoff: Sendable, Equatable {
         switch self {
         case .exponential(let base, let cap):
             let doublings = min(max(retry, 0), 62)
-            let ceiling = min(cap.inSeconds, base.inSeconds * Double(UInt64(1) << UInt64(doublings)))
+            let ceiling = min(
+                cap.inSeconds, base.inSeconds * Double(UInt64(1) << UInt64(doublings)))
             guard ceiling > 0 else { return .zero }
             return .seconds(Double.random(in: 0...ceiling, using: &random))
         case .schedule(let waits, let jitter):
