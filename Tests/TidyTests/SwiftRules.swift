@@ -29,6 +29,7 @@ enum SwiftRules {
     static let clockFiles: [String: String] = [
         "Sources/JobModel/TimeSource.swift": "the machine's wall clock behind its seam",
         "Sources/Broker/RedisLeaseRenewal.swift": "how long ago this process renewed its lease",
+        "Sources/Worker/Deadlines.swift": "compares deadlines, and sleeps by its own resolution",
         "Sources/Worker/JobRunner.swift": "how long a body ran, for its log line",
         "Sources/Worker/Outage.swift": "how long an outage lasted, for its log line",
     ]
