@@ -76,7 +76,8 @@ let package = Package(
         library("HTTP", ["CCurl", "Mailbox", log]),
 
         // Floor 3: what is kept
-        library("Broker", ["JobModel", "Redis", "Mailbox", log], resources: [.embedInCode("Scripts")]),
+        library(
+            "Broker", ["JobModel", "Redis", "Mailbox", log], resources: [.embedInCode("Scripts")]),
         library("Store", ["JobModel", "Postgres", log], resources: [.embedInCode("Migrations")]),
 
         // Floor 4: the client
@@ -85,7 +86,10 @@ let package = Package(
         // Floor 5: what runs
         library(
             "Jobs", ["JobModel", "Enqueue", "Store", "Postgres", "HTTP", crypto, log],
-            exclude: ["Payments/README.md", "Provisioning/README.md", "SLA/README.md", "Webhooks/README.md"]),
+            exclude: [
+                "Payments/README.md", "Provisioning/README.md", "SLA/README.md",
+                "Webhooks/README.md",
+            ]),
         library("Worker", ["JobModel", "Broker", "Mailbox", log]),
         library("Scheduler", ["JobModel", "Broker", yaml, log]),
 

@@ -205,7 +205,8 @@ def save(facts: dict[str, str], outcome: dict[str, dict[str, rounds.Summary]]) -
 def main() -> int:
     options = arguments()
     options.backhaul = options.backhaul.resolve()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
     try:
         with Sandbox("bench") as sandbox:
             client = sandbox.start_redis(persistent=False)

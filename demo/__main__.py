@@ -49,7 +49,7 @@ def arguments() -> argparse.Namespace:
 
 
 def interrupt(number: int, frame: FrameType | None) -> None:
-    """TERM and HUP end the demo as Ctrl-C does: by unwinding, which cleans up."""
+    """Ctrl-C, TERM and HUP end the demo alike: by unwinding, which cleans up."""
     raise KeyboardInterrupt
 
 
@@ -83,7 +83,7 @@ def run(options: argparse.Namespace, display: Display) -> int:
 
 def main() -> int:
     options = arguments()
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, interrupt)
     display = Display()
     try:

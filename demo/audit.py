@@ -39,7 +39,7 @@ class Orders:
     delayed: tuple[Sent, float] | None = None  # an activation, and its countdown
     expired: Sent | None = None  # an activation that was too old before it was sent
     unreadable: list[str] = field(default_factory=list)  # ids that must end in quarantine
-    round_trips: list[float] = field(default_factory=list)  # seconds of send + get, idle workers
+    round_trips: list[float] = field(default_factory=list)  # seconds of send + get, one by one
 
     def ordered_services(self) -> set[int]:
         ordered = {sent.subject for sent in self.activations}
@@ -309,5 +309,5 @@ class Audit:
                 "wait, send and get",
                 f"p50 {percentile(trips, 0.5) * 1e3:.1f} ms,"
                 f" p99 {percentile(trips, 0.99) * 1e3:.1f} ms",
-                "Python client, idle workers",
+                "Python client, one call at a time",
             )

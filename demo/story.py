@@ -54,6 +54,7 @@ class Story:
         self._customers = customers
         self.orders = Orders()
         self.seeded: Seeded
+        self._to_activate = 0  # services
         self._killed = False
 
     def prepare(self) -> None:
@@ -69,6 +70,7 @@ class Story:
             customers = CustomerService(world.database, triggers)
             self.orders.customers = seed.customers(customers, self._customers)
         self.seeded = seed.contracts(world.database, self.orders.customers)
+        self._to_activate = len(self.seeded.pending_services) - 1  # one is sent too late
         seed.endpoints(world.database, world.endpoints, world.receiver_url)
         show.note(
             f"{len(self.seeded.pending_services)} services to switch on,"
@@ -202,7 +204,7 @@ class Story:
         ).fetchone()
         assert row is not None
         active, paid, declined, breaches, events, expected, delivered = (int(n) for n in row)
-        ordered = len(self.orders.ordered_services())
+        ordered = self._to_activate
         # An event must come for each of these; one not yet written has not yet its webhooks.
         told = len(self.orders.customers) + ordered + paid + breaches
         return State(

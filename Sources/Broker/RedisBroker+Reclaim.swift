@@ -1,3 +1,4 @@
+import Foundation
 import JobModel
 import Mailbox
 import Redis
@@ -27,13 +28,13 @@ extension RedisBroker {
     /// Redis every lease has run out, and the living renew theirs first.
     private func expiredForGood() async throws(BrokerError) -> [WorkerID] {
         let expired = try await expiredWorkers()
-        let now = ContinuousClock.now
+        let now = time.now
         return suspects.withLock { suspects in
             suspects = suspects.filter { expired.contains($0.key) }
             return expired.filter { worker in
                 let since = suspects[worker, default: now]
                 suspects[worker] = since
-                return now - since >= options.reclaimGrace
+                return now.timeIntervalSince(since) >= options.reclaimGrace.inSeconds
             }
         }
     }
@@ -42,8 +43,10 @@ extension RedisBroker {
     /// would look for them before the visibility timeout.
     private func reclaimUnanswered() async throws(BrokerError) -> Int {
         let due = unanswered.withLock { calls in
-            let now = ContinuousClock.now
-            let due = calls.filter { now - $0.failedAt >= UnansweredReserve.wait }
+            let now = time.now
+            let due = calls.filter {
+                now.timeIntervalSince($0.failedAt) >= UnansweredReserve.wait.inSeconds
+            }
             calls.removeAll { call in due.contains { $0.tags == call.tags } }
             return due
         }

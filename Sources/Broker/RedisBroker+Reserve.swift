@@ -30,7 +30,7 @@ struct UnansweredReserve: Sendable {
 
     /// Every tag it may have made.
     let tags: [String]
-    let failedAt: ContinuousClock.Instant
+    let failedAt: Date
 }
 
 extension RedisBroker {
@@ -41,7 +41,7 @@ extension RedisBroker {
     /// The error of a reserve, remembered when it may have taken messages all the same.
     func failure(of call: ReserveCall, _ error: RedisError) -> BrokerError {
         if error.mayHaveBeenExecuted {
-            let lost = UnansweredReserve(tags: call.tags, failedAt: ContinuousClock.now)
+            let lost = UnansweredReserve(tags: call.tags, failedAt: time.now)
             unanswered.withLock { $0 = $0.suffix(Self.maximumUnanswered - 1) + [lost] }
         }
         return BrokerError(error)
@@ -82,7 +82,9 @@ struct ReserveCall: Sendable {
         for number in 1...max(1, items.count / 2) where items.count > 0 {
             guard let index = items[number * 2 - 2].int, sources.indices.contains(Int(index) - 1),
                 let raw = items[number * 2 - 1].bytes
-            else { throw RedisError(.server, "the script `reserve` gave an answer of another shape") }
+            else {
+                throw RedisError(.server, "the script `reserve` gave an answer of another shape")
+            }
             let list = sources[Int(index) - 1].list
             deliveries.append(
                 Delivery(

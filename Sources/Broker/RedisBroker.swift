@@ -20,7 +20,7 @@ package final class RedisBroker: Broker {
     /// Reserves that failed after they may have been carried out.
     let unanswered = Locked([UnansweredReserve]())
     /// Workers whose lease has run out, and since when this process has known.
-    let suspects = Locked([WorkerID: ContinuousClock.Instant]())
+    let suspects = Locked([WorkerID: Date]())
 
     /// Connects when first used.
     ///
@@ -79,7 +79,8 @@ package final class RedisBroker: Broker {
             }
         }
         let pushes = lists.map { list in
-            var push = RedisCommand("LPUSH", reserving: list.payloads.reduce(64) { $0 + $1.count + 16 })
+            var push = RedisCommand(
+                "LPUSH", reserving: list.payloads.reduce(64) { $0 + $1.count + 16 })
             push.append(list.key)
             push.append(contentsOf: list.payloads)
             return push
@@ -180,7 +181,8 @@ extension BrokerError {
 
     /// A reply of a shape that our own script never gives.
     static func unexpected(_ script: String) -> BrokerError {
-        BrokerError(code: .server, message: "the script `\(script)` gave an answer of another shape")
+        BrokerError(
+            code: .server, message: "the script `\(script)` gave an answer of another shape")
     }
 }
 

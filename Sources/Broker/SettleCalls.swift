@@ -19,7 +19,7 @@ struct SettleCalls: Sendable {
         var retried = Call(
             scripts.retry, inFlight + [keys.delayed, keys.delayedMessages], [ttl])
         var released = Call(scripts.release, inFlight, [])
-        var buried = [Grave: Call]()
+        var buried: [Grave: Call] = [:]
         for grave in Grave.allCases {
             buried[grave] = Call(
                 scripts.bury,

@@ -30,7 +30,8 @@ public struct Enqueuer: Sendable {
     /// - Throws: ``EnqueueError`` with code `address` when the URL cannot be used.
     public init(redis url: String, keyPrefix: String = "", logger: Logger) throws(EnqueueError) {
         do throws(BrokerError) {
-            broker = try RedisBroker(url: url, options: BrokerOptions(keyPrefix: keyPrefix), logger: logger)
+            broker = try RedisBroker(
+                url: url, options: BrokerOptions(keyPrefix: keyPrefix), logger: logger)
         } catch {
             throw EnqueueError(code: .address, message: error.message)
         }

@@ -22,19 +22,7 @@ package struct Invoice: Sendable, Equatable {
 
 /// The invoices table.
 package struct InvoiceRepository: Sendable {
-    private let pool: PostgresPool
-
-    package init(pool: PostgresPool) { self.pool = pool }
-
-    /// The invoice of that id.
-    package func find(_ id: Int64) async throws -> Invoice? {
-        try await pool.query(
-            """
-            select i.*, c.payment_method from invoices i
-            join customers c on c.id = i.customer_id where i.id = \(id)
-            """
-        ).first.map(Self.invoice)
-    }
+    package init() {}
 
     /// The invoice of that id, locked until the transaction ends.
     ///

@@ -52,19 +52,7 @@ package struct Plan: Sendable, Equatable {
 /// Everything that changes a service takes the transaction it belongs to: service row, RADIUS rows
 /// and event commit together.
 package struct ServiceRepository: Sendable {
-    private let pool: PostgresPool
-
-    package init(pool: PostgresPool) { self.pool = pool }
-
-    /// The service of that id.
-    package func find(_ id: Int64) async throws -> Service? {
-        try await pool.query(
-            """
-            select s.*, host(s.framed_ip) as framed_address, p.radius_group, p.down_bps, p.up_bps
-            from services s join plans p on p.id = s.plan_id where s.id = \(id)
-            """
-        ).first.map(Self.service)
-    }
+    package init() {}
 
     /// The service of that id, locked until the transaction ends.
     package func lock(_ id: Int64, in transaction: PostgresTransaction) async throws -> Service? {

@@ -8,6 +8,7 @@ package struct JobRunner: Sendable {
     let limits: WireLimits
     let time: any TimeSource
     let logger: Logger
+    let deadlines = Deadlines()
 
     package init(
         registry: JobRegistry, limits: WireLimits, time: any TimeSource, logger: Logger
@@ -72,7 +73,9 @@ package struct JobRunner: Sendable {
             rootID: message.rootID, logger: logger, time: time)
         let limit = message.softTimeLimit ?? message.hardTimeLimit ?? job.policy.timeLimit
         do {
-            let verdict = try await TimeLimit(limit).run { try await job.run(body, in: context) }
+            let verdict = try await TimeLimit(limit: limit, deadlines: deadlines).run {
+                try await job.run(body, in: context)
+            }
             return classifier.outcome(of: verdict)
         } catch {
             if Task.isCancelled { return .released }

@@ -13,8 +13,7 @@ struct TimeLimit: Sendable {
     }
 
     let limit: Duration
-
-    init(_ limit: Duration) { self.limit = limit }
+    let deadlines: Deadlines
 
     /// Runs `body`; when the limit passes first, cancels it, waits for it to end, and throws
     /// `Exceeded`. A body that finishes in spite of a cancellation counts as finished.
@@ -23,9 +22,8 @@ struct TimeLimit: Sendable {
     ) async throws -> Value {
         try await withThrowingTaskGroup(of: Event<Value>.self) { group in
             group.addTask { .finished(try await body()) }
-            group.addTask { [limit] in
-                do { try await Task.sleep(for: limit) } catch { return .cancelled }
-                return .timeUp
+            group.addTask { [limit, deadlines] in
+                await deadlines.pass(after: limit) ? .timeUp : .cancelled
             }
             var isOverdue = false
             while true {

@@ -64,6 +64,7 @@ package final class WorkerService: Sendable {
                 for loop in MaintenanceLoop.all(broker: broker, options: options, logger: logger) {
                     maintenance.addTask { await loop.run() }
                 }
+                maintenance.addTask { await self.runner.deadlines.run() }
                 await work()
                 maintenance.cancelAll()
             }
@@ -97,8 +98,10 @@ package final class WorkerService: Sendable {
             }
             for _ in 0..<options.concurrency {
                 group.addTask {
-                    await Processor(fetcher: self.fetcher, runner: self.runner, settler: self.settler)
-                        .run()
+                    await Processor(
+                        fetcher: self.fetcher, runner: self.runner, settler: self.settler
+                    )
+                    .run()
                     return .laneEnded
                 }
             }

@@ -11,7 +11,9 @@ enum MigratedDatabase {
         _ body: (PostgresPool) async throws -> Value
     ) async throws -> Value {
         let template = try await Template.shared.name()
-        return try await PostgresServer.shared.withPool(template: template, body)
+        return try await PostgresServer.shared.withPool(template: template) { pool in
+            try await body(pool)
+        }
     }
 }
 

@@ -25,9 +25,9 @@ struct SweepServiceLevelsTests {
 
     private struct Unfinished: Error {}
 
-    /// Forty services under 99.9 %, in all shards, each an hour down on 10 July 2026.
+    /// Services under 99.9 %, in all shards unless `stride` is 16, each an hour down on 10 July 2026.
     private static func with(
-        _ body: (PostgresPool, FanOutLog) async throws -> Void
+        services: Int = 40, stride: Int = 1, _ body: (PostgresPool, FanOutLog) async throws -> Void
     ) async throws {
         try await MigratedDatabase.with { pool in
             try await SeedRows.customer(pool)
@@ -47,14 +47,14 @@ struct SweepServiceLevelsTests {
                 """
                 insert into services (id, customer_id, plan_id, radius_username,
                     radius_password, mrc_minor, activated_at, sla_policy_id)
-                select i, 1, 1, 'u' || i, 'pw', 4999, '2025-01-01Z', 1
-                from generate_series(1, 40) i
+                select i * \(stride), 1, 1, 'u' || i, 'pw', 4999, '2025-01-01Z', 1
+                from generate_series(1, \(services)::bigint) i
                 """)
             _ = try await pool.query(
                 """
                 insert into outages (service_id, during, recorded_at)
-                select i, tstzrange('2026-07-10 00:00Z', '2026-07-10 01:00Z'), '2026-07-10 01:00Z'
-                from generate_series(1, 40) i
+                select id, tstzrange('2026-07-10 00:00Z', '2026-07-10 01:00Z'), '2026-07-10 01:00Z'
+                from services
                 """)
             try await body(pool, FanOutLog())
         }
@@ -97,6 +97,18 @@ struct SweepServiceLevelsTests {
             for shard in 0..<16 { _ = try await Self.run(pool, log, shard: shard) }
             #expect(try await events(pool).count == 40)
             #expect(log.all.count == 40)
+        }
+    }
+
+    @Test("more breaches than go into one call are all told of")
+    func batches() async throws {
+        try await Self.with(services: 2000, stride: 16) { pool, log in
+            let result = try await Self.run(pool, log, shard: 0)
+            #expect(result["breaches"] == 2000)
+            let recorded = try await events(pool).map(\.id)
+            #expect(recorded.count == 2000)
+            #expect(log.all.count == 2000)
+            #expect(Set(log.all) == Set(recorded))
         }
     }
 

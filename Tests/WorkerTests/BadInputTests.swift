@@ -48,27 +48,44 @@ struct BadInputTests {
         Sample("an empty string", code: "envelope.json", ""),
         Sample("wrong base64", code: "body.base64", envelope(body: "@@@@")),
         Sample("a body that is no list", code: "body.shape", envelope(body: encoded("{}"))),
-        Sample("pickle", code: "body.content_type", envelope(
-            body: encoded("x"), type: "application/x-python-serialize")),
-        Sample("yaml", code: "body.content_type", envelope(
-            body: encoded("x"), type: "application/x-yaml")),
+        Sample(
+            "pickle", code: "body.content_type",
+            envelope(
+                body: encoded("x"), type: "application/x-python-serialize")),
+        Sample(
+            "yaml", code: "body.content_type",
+            envelope(
+                body: encoded("x"), type: "application/x-yaml")),
         Sample("10,000 deep", code: "body.depth", envelope(body: encoded(nested))),
-        Sample("an unknown job", code: "job.unknown", envelope(
-            body: encoded("[[], {}, {}]"), task: "nobody.knows")),
-        Sample("a mistyped argument", code: "payload.wrong_type", envelope(
-            body: encoded("[[\"seven\"], {}, {}]"))),
-        Sample("NaN for an integer", code: "payload.wrong_type", envelope(
-            body: encoded("[[NaN], {}, {}]"))),
-        Sample("one argument too many", code: "payload.unexpected_argument", envelope(
-            body: encoded("[[1, 2], {}, {}]"))),
-        Sample("an unknown keyword", code: "payload.unexpected_argument", envelope(
-            body: encoded("[[], {\"colour\": 1}, {}]"))),
-        Sample("a chain this worker cannot carry on", code: "canvas.unsupported", envelope(
-            body: encoded("[[1], {}, {\"chain\": [{\"task\": \"x\"}]}]"))),
+        Sample(
+            "an unknown job", code: "job.unknown",
+            envelope(
+                body: encoded("[[], {}, {}]"), task: "nobody.knows")),
+        Sample(
+            "a mistyped argument", code: "payload.wrong_type",
+            envelope(
+                body: encoded("[[\"seven\"], {}, {}]"))),
+        Sample(
+            "NaN for an integer", code: "payload.wrong_type",
+            envelope(
+                body: encoded("[[NaN], {}, {}]"))),
+        Sample(
+            "one argument too many", code: "payload.unexpected_argument",
+            envelope(
+                body: encoded("[[1, 2], {}, {}]"))),
+        Sample(
+            "an unknown keyword", code: "payload.unexpected_argument",
+            envelope(
+                body: encoded("[[], {\"colour\": 1}, {}]"))),
+        Sample(
+            "a chain this worker cannot carry on", code: "canvas.unsupported",
+            envelope(
+                body: encoded("[[1], {}, {\"chain\": [{\"task\": \"x\"}]}]"))),
         Sample("20 MB", code: "envelope.too_large", String(repeating: "x", count: 20_000_000)),
     ]
 
-    @Test("is quarantined with its reason and its bytes, and the worker goes on", arguments: samples)
+    @Test(
+        "is quarantined with its reason and its bytes, and the worker goes on", arguments: samples)
     func quarantined(sample: Sample) async throws {
         let seen = Log<Int>()
         let fixture = try await WorkerFixture { payload, _ in
@@ -117,9 +134,11 @@ struct BadInputTests {
                 return waiting.reduce(0, +) + inFlight == 0
             }
         }
-        let quarantined = try await fixture.broker.buried(in: .quarantine, offset: 0, limit: 1).total
+        let quarantined = try await fixture.broker.buried(in: .quarantine, offset: 0, limit: 1)
+            .total
         let delayed = try await fixture.broker.delayed()
-        let done = (fixture.service.totals["succeeded"] ?? 0) + (fixture.service.totals["expired"] ?? 0)
+        let done =
+            (fixture.service.totals["succeeded"] ?? 0) + (fixture.service.totals["expired"] ?? 0)
         #expect(quarantined + delayed + done == inputs.count, "seed \(seed)")
         #expect(quarantined > 0, "seed \(seed)")
     }

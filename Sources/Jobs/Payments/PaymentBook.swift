@@ -27,7 +27,7 @@ package struct PaymentBook: Sendable {
     }
 
     private let pool: PostgresPool
-    private let invoices: InvoiceRepository
+    private let invoices = InvoiceRepository()
     private let attempts: PaymentAttemptRepository
     private let ledger: LedgerRepository
     private let publisher: EventPublisher
@@ -35,7 +35,6 @@ package struct PaymentBook: Sendable {
     package init(pool: PostgresPool, publisher: EventPublisher) {
         self.pool = pool
         self.publisher = publisher
-        invoices = InvoiceRepository(pool: pool)
         attempts = PaymentAttemptRepository(pool: pool)
         ledger = LedgerRepository(pool: pool)
     }

@@ -29,7 +29,7 @@ package struct ProcessServiceProvisioning: Job {
             maximumRetries: 12, backoff: .exponential(base: .seconds(2), cap: .seconds(600))))
 
     private let pool: PostgresPool
-    private let services: ServiceRepository
+    private let services = ServiceRepository()
     private let radius = RadiusRepository()
     private let publisher: EventPublisher
     private let checkpoints: Checkpoints
@@ -40,7 +40,6 @@ package struct ProcessServiceProvisioning: Job {
         self.pool = pool
         self.publisher = publisher
         self.checkpoints = checkpoints
-        services = ServiceRepository(pool: pool)
     }
 
     package func run(_ payload: Payload, in context: JobContext) async throws -> Verdict {

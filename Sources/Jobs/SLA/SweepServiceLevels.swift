@@ -31,8 +31,8 @@ package struct SweepServiceLevels: Job {
             maximumRetries: 10, backoff: .exponential(base: .seconds(5), cap: .seconds(300))),
         timeLimit: .seconds(1800))
 
-    /// Events handed on in one call.
-    private static let announcementBatch = 1000
+    /// Events recorded in one statement, and handed on in one call.
+    private static let batch = 1000
 
     private let pool: PostgresPool
     private let levels: ServiceLevelRepository
@@ -106,15 +106,19 @@ package struct SweepServiceLevels: Job {
     ) async throws {
         let breaches = try await levels.breachesWithoutEvent(
             period, shard: shard, in: transaction)
-        guard !breaches.isEmpty else { return }
-        let events = try await publisher.record(
-            breaches.map { breach in
-                DomainEvent(
-                    type: "sla.breached", key: "sla.breached:\(breach.id)",
-                    data: BreachReport(breach, in: period))
-            }, at: now, in: transaction)
-        try await levels.noteEvents(
-            events, ofBreaches: breaches.map(\.id), in: transaction)
+        var rest = breaches[...]
+        while !rest.isEmpty {
+            let batch = rest.prefix(Self.batch)
+            rest = rest.dropFirst(Self.batch)
+            let events = try await publisher.record(
+                batch.map { breach in
+                    DomainEvent(
+                        type: "sla.breached", key: "sla.breached:\(breach.id)",
+                        data: BreachReport(breach, in: period))
+                }, at: now, in: transaction)
+            try await levels.noteEvents(
+                events, ofBreaches: batch.map(\.id), in: transaction)
+        }
     }
 
     /// Hands on the events of breaches, and notes it; a kill in between hands them on twice.
@@ -123,11 +127,11 @@ package struct SweepServiceLevels: Job {
     ) async throws {
         while true {
             let pending = try await levels.unannounced(
-                period, shard: shard, limit: Self.announcementBatch)
+                period, shard: shard, limit: Self.batch)
             try await publisher.fanOut(pending.map(\.event))
             try checkpoints.pass("announced")
             try await levels.noteAnnounced(pending.map(\.breach), at: now)
-            guard pending.count == Self.announcementBatch else { return }
+            guard pending.count == Self.batch else { return }
         }
     }
 }
