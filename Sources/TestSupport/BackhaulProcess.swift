@@ -48,7 +48,8 @@ package final class BackhaulProcess: Sendable {
 
     /// Runs `backhaul` to its end.
     package static func run(
-        _ arguments: [String], environment: [String: String] = [:], within limit: Duration = .seconds(30)
+        _ arguments: [String], environment: [String: String] = [:],
+        within limit: Duration = .seconds(30)
     ) async throws -> Ended {
         let process = try BackhaulProcess(arguments, environment: environment)
         return try await process.end(within: limit)

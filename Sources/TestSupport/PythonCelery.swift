@@ -58,7 +58,8 @@ package struct PythonCelery: Sendable {
             ?? repository.appendingPathComponent(".run/venv/bin/python").path
         guard FileManager.default.isExecutableFile(atPath: python) else {
             throw FixtureError(
-                "there is no Python with Celery at \(python): run `make bootstrap` (or `make test`)")
+                "there is no Python with Celery at \(python): run `make bootstrap` (or `make test`)"
+            )
         }
     }
 

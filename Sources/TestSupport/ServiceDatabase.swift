@@ -79,6 +79,16 @@ package struct ServiceDatabase: Sendable {
         }
     }
 
+    /// How many sessions wait for a lock.
+    package func waitingForLocks() async throws -> Int {
+        let rows = try await pool.query(
+            """
+            select count(*) as waiting from pg_stat_activity
+            where datname = current_database() and wait_event_type = 'Lock'
+            """)
+        return try rows.first.map { try $0["waiting"] } ?? 0
+    }
+
     /// What is there now.
     package func effects() async throws -> Effects {
         let rows = try await pool.query(

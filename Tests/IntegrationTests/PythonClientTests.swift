@@ -72,7 +72,9 @@ struct PythonClientTests {
         let fleet = try await MixedFleet()
         let priorities = [9, 9, 9, 9, 9, 9, 5, 0]
         let ids = try await fleet.celery.send(
-            priorities.map { .init("backhaul.ping", options: ["priority": .number(JSONNumber($0))]) })
+            priorities.map {
+                .init("backhaul.ping", options: ["priority": .number(JSONNumber($0))])
+            })
         let worker = try BackhaulProcess.worker(redis: fleet.queues.url, concurrency: 1)
         let answers = try await fleet.celery.answers(of: ids)
         #expect(answers.allSatisfy { $0.result == "pong" })

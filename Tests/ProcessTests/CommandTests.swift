@@ -40,7 +40,8 @@ struct CommandTests {
             let name = (["backhaul"] + path).joined(separator: " ")
             #expect(ended.code == 0, "\(name) --help")
             let inner = Self.subcommands(in: ended.output)
-            let showsExample = ended.output.matches(of: /\n +backhaul \w+/).count > 0
+            let showsExample =
+                ended.output.matches(of: /\n +backhaul \w+/).count > 0
                 || ended.output.contains("Example: backhaul ")
             #expect(showsExample, "\(name) --help shows no example")
             open += inner.map { path + [$0] }

@@ -10,7 +10,8 @@ struct WorkerCrashTests {
     /// Done before one worker is killed: enough to be under way, few enough to lose much.
     private static let doneBefore = 200
 
-    @Test("kill -9 of one of two workers leaves 2,000 effects, each exactly once, within 30 seconds")
+    @Test(
+        "kill -9 of one of two workers leaves 2,000 effects, each exactly once, within 30 seconds")
     func exactlyOnce() async throws {
         let queues = try await QueueServer()
         try await ServiceDatabase.with(services: Self.jobCount, on: .shared) { database in
@@ -37,7 +38,9 @@ struct WorkerCrashTests {
                 try await database.effects() == .once(each: Self.jobCount)
             }
             let wait = start.duration(to: clock.now)
-            print("killed with \(left) held and \(done) done; all \(Self.jobCount) done after \(wait)")
+            print(
+                "killed with \(left) held and \(done) done; all \(Self.jobCount) done after \(wait)"
+            )
             try await eventually("the end of all work") {
                 let waiting = try await queues.waiting(in: .provisioning)
                 let held = try await queues.broker.inFlight() + queues.broker.delayed()

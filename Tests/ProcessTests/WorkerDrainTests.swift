@@ -23,57 +23,41 @@ struct WorkerDrainTests {
         func waiting() async throws -> [JobMessage] {
             try await queues.messages(in: .provisioning)
         }
-
-        func holds(_ count: Int) async throws {
-            try await eventually(within: .seconds(20), "\(count) jobs in the worker's hands") {
-                try await queues.held(by: worker.pid) == count
-            }
-        }
     }
 
-    /// What keeps the jobs from getting on.
-    enum Obstacle: CaseIterable, Sendable {
-        /// Their statements wait for somebody's locks.
-        case lockedRows
-        /// Their database accepts connections and never answers.
-        case stoppedServer
-    }
-
-    /// A worker in the middle of as many jobs as it runs at once, which do not get on.
+    /// Runs `body` with a worker in the middle of as many jobs as it runs at once, which wait for
+    /// somebody's locks, and `afterwards` when the locks are gone.
     private func busyWorker(
-        behind obstacle: Obstacle, _ body: (Scene) async throws -> Void
+        _ body: (Scene) async throws -> Void,
+        afterwards: (Scene) async throws -> Void = { _ in }
     ) async throws {
         let queues = try await QueueServer()
         let server = try await PostgresServer.start()
         try await ServiceDatabase.with(services: Self.jobCount, on: server) { database in
             let ids = try await queues.provision(1...Self.jobCount)
-            func act() async throws {
-                let worker = try BackhaulProcess.worker(
-                    redis: queues.url, database: database.url, queues: "provisioning",
-                    concurrency: Self.concurrency, settings: Self.patience)
-                let scene = Scene(
-                    queues: queues, server: server, database: database, ids: ids, worker: worker)
-                try await scene.holds(Self.concurrency)
+            let worker = try BackhaulProcess.worker(
+                redis: queues.url, database: database.url, queues: "provisioning",
+                concurrency: Self.concurrency, settings: Self.patience)
+            let scene = Scene(
+                queues: queues, server: server, database: database, ids: ids, worker: worker)
+            try await database.withServicesLocked {
+                try await eventually(within: .seconds(20), "jobs that wait for locks") {
+                    try await database.waitingForLocks() == Self.concurrency
+                }
                 try await body(scene)
             }
-            switch obstacle {
-            case .lockedRows: try await database.withServicesLocked(act)
-            case .stoppedServer:
-                server.pause()
-                defer { server.resume() }
-                try await act()
-            }
+            try await afterwards(scene)
         }
         await server.remove()
     }
 
     @Test("TERM lets running jobs finish and takes no more")
     func drain() async throws {
-        try await busyWorker(behind: .stoppedServer) { scene in
+        try await busyWorker { scene in
             scene.worker.terminate()
             try await scene.worker.says("draining")
             #expect(scene.worker.isRunning)
-            scene.server.resume()
+        } afterwards: { scene in
             let ended = try await scene.worker.end(within: .seconds(30))
             #expect(ended.code == 0)
             #expect(try await scene.queues.broker.inFlight() == 0)
@@ -84,11 +68,14 @@ struct WorkerDrainTests {
         }
     }
 
+    /// Stopped, the database accepts connections and never answers: not even a cancellation.
     @Test(
         "a second TERM puts running jobs back at once, first in line and without an attempt",
-        arguments: Obstacle.allCases)
-    func putBack(obstacle: Obstacle) async throws {
-        try await busyWorker(behind: obstacle) { scene in
+        arguments: [false, true])
+    func putBack(databaseIsStopped: Bool) async throws {
+        try await busyWorker { scene in
+            if databaseIsStopped { scene.server.pause() }
+            defer { scene.server.resume() }
             scene.worker.terminate()
             try await scene.worker.says("draining")
             let clock = ContinuousClock()
@@ -99,7 +86,8 @@ struct WorkerDrainTests {
             }
             let back = start.duration(to: clock.now)
             let ended = try await scene.worker.end(within: .seconds(15))
-            print("\(obstacle): messages back after \(back), end after \(start.duration(to: clock.now))")
+            let end = start.duration(to: clock.now)
+            print("stopped: \(databaseIsStopped); messages back after \(back), end after \(end)")
             #expect(ended.code == 0)
             let waiting = try await scene.waiting()
             let ids = waiting.map(\.id)
@@ -107,6 +95,9 @@ struct WorkerDrainTests {
             #expect(Set(ids.prefix(Self.concurrency)) == Set(scene.ids.prefix(Self.concurrency)))
             #expect(ids.dropFirst(Self.concurrency) == scene.ids.dropFirst(Self.concurrency))
             #expect(waiting.allSatisfy { $0.retries == 0 })
+        } afterwards: { scene in
+            let effects = try await scene.database.effects()
+            #expect(effects == .once(each: 0))
         }
     }
 }
