@@ -124,4 +124,50 @@ struct ReclaimTests {
         renewal.cancel()
         #expect(try await fixture.raw.send(RedisCommand("ZCARD", "unacked_index")).int == 1)
     }
+
+    @Test("what a reserve took whose answer was lost is put back by its own worker")
+    func lostAnswer() async throws {
+        let fixture = try await BrokerFixture()
+        try await fixture.enqueue(3)
+        let call = ReserveCall(
+            worker: fixture.worker, sequence: 7, count: 64,
+            sources: [("mail", ListAddress(queue: BrokerFixture.mail, step: 0))])
+        _ = try await fixture.raw.run(call.scriptCall(fixture.broker))
+        #expect(try await fixture.census() == [0, 3, 0, 0, 0])
+        let lost = RedisError(.connectionLost, "cut", mayHaveBeenExecuted: true)
+        #expect(fixture.broker.failure(of: call, lost).code == .unavailable)
+        try await eventually {
+            try await fixture.broker.reclaimExpired(limit: 10).count == 3
+        }
+        #expect(try fixture.ids(try await fixture.reserve(3)) == ["m1", "m2", "m3"])
+    }
+
+    @Test("after an outage the living renew their lease before a reaper acts")
+    func grace() async throws {
+        let fixture = try await BrokerFixture {
+            $0.lease = .milliseconds(1)
+            $0.reclaimGrace = .seconds(3600)
+        }
+        let renewal = fixture.broker.keepLease(
+            of: fixture.presence(of: dead), every: .seconds(60)
+        ) { [] }
+        try await eventually {
+            try await fixture.raw.send(RedisCommand("ZCARD", "backhaul:workers")).int == 1
+        }
+        renewal.cancel()
+        try await fixture.enqueue(1)
+        _ = try await fixture.reserve(1, as: dead)
+        for _ in 0..<20 {
+            #expect(try await fixture.broker.reclaimExpired(limit: 10) == Reclamation())
+        }
+    }
+
+    @Test("a worker that leaves puts back whatever stands under its name")
+    func leave() async throws {
+        let fixture = try await BrokerFixture()
+        try await fixture.enqueue(2)
+        _ = try await fixture.reserve(2)
+        try await fixture.broker.leave(fixture.worker)
+        #expect(try await fixture.census() == [2, 0, 0, 0, 0])
+    }
 }
