@@ -28,16 +28,25 @@ package struct PythonCelery: Sendable {
     /// What `AsyncResult` says of a job.
     package struct Answer: Decodable, Sendable {
         package let id: String
-        /// `SUCCESS`, `FAILURE`, `REVOKED`, `PENDING`, …
+        /// The state, such as `SUCCESS` or `REVOKED`.
         package let state: String
         /// What `get()` returned.
         package let result: JSONValue
         /// The class of the exception that `get()` raised.
         package let error: String?
         /// When the job was sent by this call.
-        package let sent_at: Date?
+        package let sentAt: Date?
         /// When a worker finished the job.
-        package let date_done: Date?
+        package let doneAt: Date?
+
+        private enum CodingKeys: String, CodingKey {
+            case id
+            case state
+            case result
+            case error
+            case sentAt = "sent_at"
+            case doneAt = "date_done"
+        }
     }
 
     private let redis: String

@@ -13,8 +13,8 @@ struct MixedFleetTests {
             var when = Date(timeIntervalSince1970: 1_700_000_000.25)
             var price = Decimal(string: "19.90")
             var key = UUID()
-            var text_bytes = Data("plain".utf8)
-            var raw_bytes = Data([0xff, 0x00, 0x80])
+            var word = Data("plain".utf8)
+            var blob = Data([0xff, 0x00, 0x80])
             var name = "Zoë \u{1F9FE} \"quoted\""
             var count = 9_007_199_254_740_993
             var ratio = 0.1
@@ -28,7 +28,7 @@ struct MixedFleetTests {
 
     private static let pythonTypes: JSONValue = [
         "when": "datetime.datetime", "price": "decimal.Decimal", "key": "uuid.UUID",
-        "text_bytes": "builtins.bytes", "raw_bytes": "builtins.bytes", "name": "builtins.str",
+        "word": "builtins.bytes", "blob": "builtins.bytes", "name": "builtins.str",
         "count": "builtins.int", "ratio": "builtins.float", "flags": "builtins.list",
     ]
 

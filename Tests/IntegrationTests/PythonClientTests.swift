@@ -44,8 +44,8 @@ struct PythonClientTests {
         let answer = try await fleet.celery.call(
             .init("backhaul.ping", options: ["countdown": 3]), timeout: 20)
         #expect(answer.result == "pong")
-        let sent = try #require(answer.sent_at)
-        let done = try #require(answer.date_done)
+        let sent = try #require(answer.sentAt)
+        let done = try #require(answer.doneAt)
         let wait = done.timeIntervalSince(sent)
         #expect(wait >= 3)
         #expect(wait < 10)
@@ -78,7 +78,7 @@ struct PythonClientTests {
         let worker = try BackhaulProcess.worker(redis: fleet.queues.url, concurrency: 1)
         let answers = try await fleet.celery.answers(of: ids)
         #expect(answers.allSatisfy { $0.result == "pong" })
-        let done = try answers.map { try #require($0.date_done) }
+        let done = try answers.map { try #require($0.doneAt) }
         #expect(zip(done, priorities).allSatisfy { time, _ in done[7] <= time })
         let log = try await worker.stop().errors
         // Times have microseconds and may be equal; the log has an order.
