@@ -43,9 +43,9 @@ private struct CeleryCrontab {
         json.dump([answer(q) for q in json.load(sys.stdin)], sys.stdout)
         """
 
-    /// `BACKHAUL_PYTHON`, or the virtual environment of the working copy.
+    /// `BACKHAUL_TEST_PYTHON`, or the virtual environment of the working copy.
     private static var python: String {
-        if let path = ProcessInfo.processInfo.environment["BACKHAUL_PYTHON"] { return path }
+        if let path = ProcessInfo.processInfo.environment["BACKHAUL_TEST_PYTHON"] { return path }
         return URL(fileURLWithPath: #filePath).deletingLastPathComponent()
             .deletingLastPathComponent().deletingLastPathComponent()
             .appendingPathComponent(".run/venv/bin/python").path
