@@ -84,7 +84,7 @@ final class Fetcher: Sendable {
         for continuation in idle { continuation.resume(returning: nil) }
         demand.raise()
         arrival.raise()
-        idleness.open()
+        idleness.unlock()
         if !ready.isEmpty { await giveBack(ready.reversed()) }
     }
 

@@ -45,6 +45,7 @@ final class Signal: Sendable {
 final class Gate: Sendable {
     private struct State {
         var isOpen = false
+        var isUnlocked = false
         var waiting: [CheckedContinuation<Void, Never>] = []
     }
 
@@ -60,8 +61,14 @@ final class Gate: Sendable {
         for continuation in waiting { continuation.resume() }
     }
 
-    /// Holds those who come later.
-    func close() { state.withLock { $0.isOpen = false } }
+    /// Holds those who come later, unless the gate is unlocked.
+    func close() { state.withLock { $0.isOpen = $0.isUnlocked } }
+
+    /// Opens for good.
+    func unlock() {
+        state.withLock { $0.isUnlocked = true }
+        open()
+    }
 
     /// Returns at once when open, else when it is opened.
     func pass() async {

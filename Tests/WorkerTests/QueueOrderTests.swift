@@ -57,6 +57,14 @@ struct SignalTests {
         #expect(passed.all == [1])
     }
 
+    @Test("an unlocked gate cannot be closed again: nobody is locked in at the end")
+    func unlocked() async {
+        let gate = Gate()
+        gate.unlock()
+        gate.close()
+        await gate.pass()
+    }
+
     @Test("a gate holds many, and lets them all through")
     func gate() async {
         let gate = Gate()

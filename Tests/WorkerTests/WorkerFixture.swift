@@ -119,6 +119,6 @@ extension WorkerOptions {
 
 /// Never returns: ends only by cancellation.
 func untilCancelled() async throws {
-    let unending = Duration.seconds(1 << 40)
+    let unending = Duration.seconds(1 << 30)
     try await Task.sleep(for: unending)
 }
