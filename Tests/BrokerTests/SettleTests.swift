@@ -75,7 +75,7 @@ struct SettleTests {
         ])
         let promotion = try await fixture.broker.promoteDue(limit: 10)
         #expect(promotion.count == 0)
-        #expect((.seconds(500) ... .seconds(600)).contains(promotion.untilNext ?? .zero))
+        #expect((.seconds(500) ... .seconds(601)).contains(promotion.untilNext ?? .zero))
         #expect(try await fixture.census() == [0, 0, 1, 0, 0])
     }
 
