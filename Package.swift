@@ -103,9 +103,10 @@ let package = Package(
             swiftSettings: house),
 
         // Beside the house: what tests share
-        library("TestSupport", ["JobModel", "Broker", "Redis", "Postgres", "Mailbox", log]),
+        library(
+            "TestSupport", ["JobModel", "Broker", "Store", "Redis", "Postgres", "Mailbox", log]),
 
-        tests("ZlibTests", ["Zlib"]),
+        tests("ZlibTests", ["Zlib", "TestSupport"]),
         tests("MailboxTests", ["Mailbox"]),
         tests("JobModelTests", ["JobModel", "TestSupport"], resources: [.copy("Golden")]),
         tests("RedisTests", ["Redis", "TestSupport", nioCore, nioEmbedded]),

@@ -5,7 +5,8 @@ Usage: capture-golden.py OUTDIR
 
 Needs `celery[redis]==5.7.0` (and msgpack, PyYAML for two of the cases) in the running Python and
 `redis-server` on the PATH. Starts a private Redis on a free port of 127.0.0.1 and one Celery
-worker, and ends both. Tracebacks hold the paths of this script and of Celery. Writes the bytes found in Redis, unchanged, as OUTDIR/*.json, and
+worker, and ends both. Tracebacks hold the paths of this script and of Celery. Writes the bytes
+found in Redis, unchanged, as OUTDIR/*.json, and
 OUTDIR/index.json: for each file its kind and, decoded by Celery's own libraries, its content.
 """
 

@@ -1,6 +1,7 @@
 import Foundation
 import JobModel
 import Logging
+import TestSupport
 import Testing
 
 @testable import Backhaul
@@ -61,7 +62,7 @@ struct LogTests {
     @Test("random text survives JSON unchanged")
     func roundTrip() throws {
         let seed = UInt64.random(in: 0...UInt64.max)
-        var random = Seeded(state: seed)
+        var random = RepeatableRandom(seed: seed)
         for _ in 0..<200 {
             let scalars = (0..<Int.random(in: 0...40, using: &random)).compactMap { _ in
                 Unicode.Scalar(UInt32.random(in: 0...0x2fff, using: &random))
@@ -72,18 +73,6 @@ struct LogTests {
             let object = try JSONSerialization.jsonObject(with: Data(line.utf8))
             let value = try #require((object as? [String: Any])?["key"] as? String)
             #expect(value.unicodeScalars.elementsEqual(text), "seed \(seed)")
-        }
-    }
-
-    private struct Seeded: RandomNumberGenerator {
-        var state: UInt64
-
-        mutating func next() -> UInt64 {
-            state &+= 0x9e37_79b9_7f4a_7c15
-            var mixed = state
-            mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
-            mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
-            return mixed ^ (mixed >> 31)
         }
     }
 

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import HTTP
@@ -44,7 +45,7 @@ struct AdmissionQueueTests {
     @Test("any sequence of steps keeps the order within an origin and both limits")
     func model() {
         let seed = UInt64.random(in: .min ... .max)
-        var random = SplitMix(state: seed)
+        var random = RepeatableRandom(seed: seed)
         var queue = AdmissionQueue<[Int]>(slots: 5, slotsPerOrigin: 2)
         var lines: [Int: [Int]] = [:]
         var active: [Int] = []
@@ -77,18 +78,5 @@ struct AdmissionQueueTests {
             }
             #expect(queue.count == lines.values.map(\.count).reduce(0, +), "seed \(seed)")
         }
-    }
-}
-
-/// Sebastiano Vigna's splitmix64: a seeded source, so that a failure can be repeated.
-private struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
-        return mixed ^ (mixed >> 31)
     }
 }

@@ -1,21 +1,6 @@
 import Foundation
 import JobModel
-
-/// A seeded random source, so that a failure can be repeated.
-struct CronRandom: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    /// SplitMix64.
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
-    }
-}
+import TestSupport
 
 /// Random crontabs in Celery's grammar.
 struct CronSamples {
@@ -24,9 +9,9 @@ struct CronSamples {
     ]
     private static let days = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"]
 
-    var random: CronRandom
+    var random: RepeatableRandom
 
-    init(seed: UInt64) { random = CronRandom(seed: seed) }
+    init(seed: UInt64) { random = RepeatableRandom(seed: seed) }
 
     /// Five fields in the order of a line; the date may be one that never occurs.
     mutating func fields() -> [String] {

@@ -1,5 +1,6 @@
 import Foundation
 import JobModel
+import TestSupport
 import Testing
 
 @Suite("Schedule")
@@ -131,7 +132,7 @@ struct ScheduleTests {
     @Test("an interval's tick is followed by the next one, never by itself")
     func intervalProgress() throws {
         let seed = UInt64.random(in: .min ... .max)
-        var random = CronRandom(seed: seed)
+        var random = RepeatableRandom(seed: seed)
         for _ in 0..<2000 {
             let interval = Duration.milliseconds(Int.random(in: 1...100_000, using: &random))
             let schedule = Schedule.every(interval)

@@ -4,6 +4,7 @@ import JobModel
 import Jobs
 import Postgres
 import Store
+import TestSupport
 import Testing
 
 /// A database, a gateway and a clock, and a worker's patience with the jobs that use them.

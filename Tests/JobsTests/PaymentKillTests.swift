@@ -57,7 +57,7 @@ struct PaymentKillTests {
             try await withThrowingTaskGroup { group in
                 for worker in 0..<4 {
                     group.addTask {
-                        var random = SplitMix(seed: seed &+ UInt64(worker))
+                        var random = RepeatableRandom(seed: seed &+ UInt64(worker))
                         // Neighbours overlap, so that two workers meet on half of the invoices.
                         for step in 0..<(invoices / 2) {
                             let invoice = Int64((worker * invoices / 4 + step) % invoices) + 1
@@ -80,20 +80,5 @@ struct PaymentKillTests {
             #expect(recorded.count == invoices, "seed \(seed)")
             #expect(Set(given.fanOut.all) == Set(recorded), "seed \(seed)")
         }
-    }
-}
-
-/// A small generator with a seed, so that a failure can be repeated.
-private struct SplitMix: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
-        return mixed ^ (mixed >> 31)
     }
 }

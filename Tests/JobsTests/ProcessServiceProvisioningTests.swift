@@ -3,6 +3,7 @@ import JobModel
 import Jobs
 import Postgres
 import Store
+import TestSupport
 import Testing
 
 @Suite("Switching a service on")

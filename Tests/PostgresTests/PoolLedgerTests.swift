@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import Postgres
@@ -54,7 +55,7 @@ import Testing
     @Test("delays grow to the cap, never below half of it, and start again after a success")
     func growth() {
         let seed = UInt64.random(in: .min ... .max)
-        var random = SplitMix(state: seed)
+        var random = RepeatableRandom(seed: seed)
         var backoff = ReconnectBackoff()
         for attempt in 0..<20 {
             let ceiling = min(

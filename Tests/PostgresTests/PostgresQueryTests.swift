@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Postgres
@@ -117,7 +118,7 @@ import Testing
     @Test("microseconds survive any date from 1750 to 2250")
     func property() {
         let seed = UInt64.random(in: .min ... .max)
-        var random = SplitMix(state: seed)
+        var random = RepeatableRandom(seed: seed)
         for _ in 0..<20_000 {
             let microseconds = Int64.random(
                 in: -7_900_000_000_000_000...7_900_000_000_000_000, using: &random)
@@ -128,18 +129,5 @@ import Testing
             Issue.record("\(text) did not come back, seed \(seed)")
             return
         }
-    }
-}
-
-/// A seeded generator; Vigna's SplitMix64.
-struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var word = state
-        word = (word ^ (word >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        word = (word ^ (word >> 27)) &* 0x94D0_49BB_1331_11EB
-        return word ^ (word >> 31)
     }
 }

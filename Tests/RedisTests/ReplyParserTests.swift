@@ -1,5 +1,6 @@
 import NIOCore
 import NIOEmbedded
+import TestSupport
 import Testing
 
 @testable import Redis
@@ -122,7 +123,7 @@ struct ReplyParserTests {
     @Test("random bytes, and broken replies, never do more than end the connection")
     func fuzz() throws {
         let seed = UInt64.random(in: .min ... .max)
-        var random = SeededGenerator(seed: seed)
+        var random = RepeatableRandom(seed: seed)
         let alphabet = Array("+-:$*0123456789\r\n\r\nab \0".utf8)
         let valid = Array(Self.stream.utf8)
         for round in 0..<3000 {
@@ -162,20 +163,5 @@ struct ReplyParserTests {
         let heard = (listener.replies, listener.errors)
         _ = try? channel.finish()
         return heard
-    }
-}
-
-/// SplitMix64, so that a failing round can be repeated from its seed.
-private struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
     }
 }

@@ -1,6 +1,7 @@
 import Foundation
 import Postgres
 import Store
+import TestSupport
 import Testing
 
 /// One worked example: what was down, and what it comes to.

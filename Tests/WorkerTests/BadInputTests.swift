@@ -120,7 +120,7 @@ struct BadInputTests {
     @Test("random bytes on the list are all quarantined, none lost, none fatal")
     func fuzz() async throws {
         let seed = UInt64.random(in: .min ... .max)
-        var random = SeededRandom(seed: seed)
+        var random = RepeatableRandom(seed: seed)
         let fixture = try await WorkerFixture { _, _ in .done }
         let valid = fixture.message(1).encoded(origin: "test", deliveryTag: "tag")
         let inputs = (0..<400).map { _ in random.mutation(of: valid) }

@@ -1,13 +1,10 @@
-import Foundation
-import Mailbox
-import Postgres
+package import Postgres
 import Store
-import TestSupport
 
 /// A database with the whole schema, copied for each test from one that was migrated once.
-enum MigratedDatabase {
+package enum MigratedDatabase {
     /// Runs `body` with a pool on a fresh copy.
-    static func with<Value: Sendable>(
+    package static func with<Value: Sendable>(
         _ body: (PostgresPool) async throws -> Value
     ) async throws -> Value {
         let template = try await Template.shared.name()

@@ -1,15 +1,16 @@
-/// A random source that a seed repeats: SplitMix64.
-struct RepeatableRandom: RandomNumberGenerator {
+/// A random source that a seed repeats: Sebastiano Vigna's SplitMix64.
+package struct RepeatableRandom: RandomNumberGenerator {
     private var state: UInt64
-    let seed: UInt64
+    /// To be printed when a test fails.
+    package let seed: UInt64
 
     /// A random seed unless one is given; tests print it.
-    init(seed: UInt64 = .random(in: .min ... .max)) {
+    package init(seed: UInt64 = .random(in: .min ... .max)) {
         self.seed = seed
         state = seed
     }
 
-    mutating func next() -> UInt64 {
+    package mutating func next() -> UInt64 {
         state &+= 0x9e37_79b9_7f4a_7c15
         var mixed = state
         mixed = (mixed ^ mixed >> 30) &* 0xbf58_476d_1ce4_e5b9

@@ -1,17 +1,6 @@
-/// A generator whose every number follows from its seed (SplitMix64).
-struct SeededRandom: RandomNumberGenerator {
-    private var state: UInt64
+import TestSupport
 
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var word = state
-        word = (word ^ (word >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        word = (word ^ (word >> 27)) &* 0x94D0_49BB_1331_11EB
-        return word ^ (word >> 31)
-    }
-
+extension RepeatableRandom {
     /// `bytes` with a few changed, removed or repeated; or, at times, nothing but noise.
     mutating func mutation(of bytes: [UInt8]) -> [UInt8] {
         if Int.random(in: 0..<8, using: &self) == 0 {
