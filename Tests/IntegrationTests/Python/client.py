@@ -3,8 +3,8 @@
     client.py REDIS_URL REQUEST_FILE
 
 The request is JSON: {"jobs": [...], "wait": seconds or null}. A job is {"name", "args", "kwargs",
-"options"}, which is sent, or {"id"}, which was sent before. With "wait", `get(timeout=wait)` follows
-for each. The answer on standard output is a list in the same order.
+"options"}, which is sent, or {"id"}, which was sent before. With "wait", `get(timeout=wait)`
+follows for each. The answer on standard output is a list in the same order.
 """
 
 import sys
