@@ -4,6 +4,10 @@ package import Logging
 
 /// Moves delayed messages to their queues when their time has come.
 struct DuePromoter: Sendable {
+    /// The shortest sleep: a worker whose clock is behind that of Redis puts a message aside again
+    /// that was just promoted, and must not do so in a busy loop.
+    static let resolution = Duration.milliseconds(10)
+
     let broker: any Broker
     let options: WorkerOptions
 
@@ -11,7 +15,8 @@ struct DuePromoter: Sendable {
     func runOnce() async throws(BrokerError) -> Duration {
         let promotion = try await broker.promoteDue(limit: options.maintenanceBatch)
         if promotion.count == options.maintenanceBatch { return .zero }
-        return min(promotion.untilNext ?? options.maintenanceInterval, options.maintenanceInterval)
+        let wait = promotion.untilNext ?? options.maintenanceInterval
+        return min(max(wait, Self.resolution), options.maintenanceInterval)
     }
 }
 
