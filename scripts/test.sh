@@ -23,7 +23,7 @@ options=(--disable-xctest)
 # Leaves out what has only started, and shortens lines that quote whole test inputs.
 quietly() { awk '!/^◇/ && !/" started\.$/ { print substr($0, 1, 500); fflush() }'; }
 
-swift build --build-tests
+swift build --build-tests --explicit-target-dependency-import-check error
 status=0
 swift test --skip-build "${options[@]}" 2>&1 | tee "$log" | quietly || status=$?
 

@@ -106,6 +106,20 @@ struct BadInputTests {
         #expect(try await fixture.isIdle())
     }
 
+    @Test("a message marked for another language runs: by Celery's protocol the mark is a label")
+    func anotherLanguage() async throws {
+        let seen = Log<Int>()
+        let fixture = try await WorkerFixture { payload, _ in
+            seen.add(payload.number ?? -1)
+            return .done
+        }
+        let text = Self.envelope(body: Self.encoded("[[5], {}, {}]"))
+            .replacingOccurrences(of: "\"lang\": \"py\"", with: "\"lang\": \"node\"")
+        #expect(text.contains("node"))
+        _ = try await fixture.raw.send(RedisCommand("LPUSH", "work", Array(text.utf8)))
+        try await fixture.run { try await eventually { seen.all == [5] } }
+    }
+
     @Test("two messages with one id both run: ids are the producer's to choose")
     func duplicateIDs() async throws {
         let seen = Log<Int>()
