@@ -31,6 +31,14 @@ final class Journal: Sendable {
         logger.log(level: level, sentence, metadata: metadata(of: conclusion, word))
     }
 
+    /// Notes jobs that ran and whose end Redis never heard of.
+    func recordUnsettled(_ count: Int) {
+        counts.withLock { $0["unsettled", default: 0] += count }
+        logger.error(
+            "stopped with jobs unsettled; they come back when the lease ends",
+            metadata: [LogKey.count: "\(count)"])
+    }
+
     private func announcement(
         _ outcome: Outcome, isLost: Bool
     ) -> (Logger.Level, Logger.Message) {

@@ -44,6 +44,11 @@ final class Outage: Sendable {
             .delay(beforeRetry: failures, using: &random)
     }
 
+    /// How long it has lasted; zero when there is none.
+    var age: Duration {
+        state.withLock { state in state.since.map { clock.now - $0 } ?? .zero }
+    }
+
     /// Notes a success.
     func ended() {
         let since = state.withLock { state in

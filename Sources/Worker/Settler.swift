@@ -6,7 +6,8 @@ import Mailbox
 /// Gathers conclusions and settles them in batches, one round trip each.
 ///
 /// A batch that Redis refuses or never answers is tried again until it is answered: a lease that ran
-/// out meanwhile is an answer too. Processors wait only when `maximumUnsettled` are pending.
+/// out meanwhile is an answer too. Only a worker that stops gives up, after `settleLimit`: the jobs
+/// come back when its lease ends. Processors wait only when `maximumUnsettled` are pending.
 final class Settler: Sendable {
     private struct State {
         var pending: [Conclusion] = []
@@ -95,13 +96,19 @@ final class Settler: Sendable {
                 }
                 open = zip(open, answers).filter { $0.1 == .refused }.map(\.0)
                 guard !open.isEmpty else { break }
-                let refusal = BrokerError(code: .server, message: "Redis refused to settle jobs")
-                try? await Task.sleep(for: outage.began(refusal))
+                throw BrokerError(code: .server, message: "Redis refused to settle jobs")
             } catch {
                 isRepeat = true
-                try? await Task.sleep(for: outage.began(error))
+                let wait = outage.began(error)
+                if isClosed, outage.age > options.settleLimit {
+                    journal.recordUnsettled(open.count)
+                    return
+                }
+                try? await Task.sleep(for: wait)
             }
         }
         outage.ended()
     }
+
+    private var isClosed: Bool { state.withLock { $0.isClosed } }
 }

@@ -16,6 +16,9 @@ package struct WorkerOptions: Sendable {
     package var grace = Duration.seconds(25)
     /// Outcomes that may wait for Redis before jobs are held up.
     package var maximumUnsettled = 4096
+    /// How long a stopping worker tries to settle what Redis does not answer; the lease has run out
+    /// by then, and others bring the jobs back.
+    package var settleLimit = Duration.seconds(10)
     /// Delayed messages moved, and expired ones reclaimed, in one step at most.
     package var maintenanceBatch = 100
     /// The longest sleep between two rounds of maintenance.

@@ -23,6 +23,7 @@ package final class WorkerService: Sendable {
     private let settler: Settler
     private let runner: JobRunner
     private let journal: Journal
+    private let outage: Outage
     private let draining = Signal()
     private let cancelling = Signal()
 
@@ -36,6 +37,7 @@ package final class WorkerService: Sendable {
         self.logger = logger
         let pace = Pace()
         let outage = Outage(logger: logger)
+        self.outage = outage
         journal = Journal(logger: logger, time: time)
         let settler = Settler(
             broker: broker, plan: SettlementPlan(time: time, storesResults: options.storesResults),
@@ -71,8 +73,8 @@ package final class WorkerService: Sendable {
             settler.close()
         }
         renewal.cancel()
-        // When this fails, the lease runs out by itself.
-        try? await broker.leave(WorkerID(text: presence.worker))
+        // While Redis is gone, or when this fails, the lease runs out by itself.
+        if outage.age == .zero { try? await broker.leave(WorkerID(text: presence.worker)) }
     }
 
     /// Begins draining, as the first TERM asks.

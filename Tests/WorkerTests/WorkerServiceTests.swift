@@ -214,6 +214,25 @@ struct WorkerServiceTests {
         #expect(message.retries == 0)
     }
 
+    @Test("a worker that stops while Redis is gone gives up settling when its lease is over")
+    func stopsWithoutRedis() async throws {
+        let begun = Log<Int>()
+        let gate = Gate()
+        let options = WorkerOptions.with { $0.settleLimit = .milliseconds(200) }
+        let fixture = try await WorkerFixture(options) { _, _ in
+            begun.add(1)
+            await gate.pass()
+            return .done
+        }
+        try await fixture.broker.enqueue([fixture.message(1)])
+        try await fixture.run {
+            try await eventually { begun.all == [1] }
+            try await fixture.server.kill()
+            gate.open()
+        }
+        #expect(fixture.service.totals["unsettled"] == 1)
+    }
+
     @Test("Redis killed and restarted empty: the worker goes on with what comes then")
     func redisRestart() async throws {
         let seen = Log<Int>()

@@ -64,6 +64,7 @@ extension Settings {
         options.waitLimit = worker.wait
         options.leaseRenewal = worker.leaseRenewal
         options.grace = worker.grace
+        options.settleLimit = worker.lease
         options.limits = limits
         options.storesResults = results.isEnabled
         return options
