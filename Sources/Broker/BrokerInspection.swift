@@ -12,6 +12,10 @@ package protocol BrokerInspection: Sendable {
     /// One entry, if it is there.
     func buried(in grave: Grave, entry: String) async throws(BrokerError) -> BuriedMessage?
 
+    /// Puts the message of an entry back on its list, its attempts counted from none; false when the
+    /// entry is not there, as after a second call.
+    func replay(_ message: BuriedMessage, from grave: Grave) async throws(BrokerError) -> Bool
+
     /// Messages waiting on each list of a queue, most urgent first.
     func waiting(in queue: QueueName) async throws(BrokerError) -> [Int]
 
@@ -50,6 +54,23 @@ extension RedisBroker: BrokerInspection {
     ) async throws(BrokerError) -> BuriedMessage? {
         let record = try await send(RedisCommand("HGET", keys.graveEntries(grave), entry))
         return record.bytes.flatMap { BuriedMessage(decoding: $0) }
+    }
+
+    package func replay(
+        _ message: BuriedMessage, from grave: Grave
+    ) async throws(BrokerError) -> Bool {
+        let queue: QueueName
+        do throws(InvalidName) {
+            queue = try QueueName(message.queue)
+        } catch {
+            throw BrokerError(code: .refused, message: "entry \(message.entry): the \(error)")
+        }
+        let list = keys.list(of: queue, step: message.step)
+        var call = RedisScriptCall(
+            scripts.replay, keys: [keys.graveOrder(grave), keys.graveEntries(grave), list])
+        call.append(message.entry)
+        call.append(message.fresh(at: time.now))
+        return try await run(call).int == 1
     }
 
     package func waiting(in queue: QueueName) async throws(BrokerError) -> [Int] {

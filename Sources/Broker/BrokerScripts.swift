@@ -10,6 +10,7 @@ struct BrokerScripts: Sendable {
     let forget = RedisScript(name: "forget", source: PackageResources.forget_lua)
     let tick = RedisScript(name: "tick", source: PackageResources.tick_lua)
     let release = RedisScript(name: "release", source: PackageResources.release_lua)
+    let replay = RedisScript(name: "replay", source: PackageResources.replay_lua)
     let acknowledge = storing("acknowledge", PackageResources.acknowledge_lua)
     let retry = storing("retry", PackageResources.retry_lua)
     let bury = storing("bury", PackageResources.bury_lua)

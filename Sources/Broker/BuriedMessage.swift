@@ -42,6 +42,15 @@ package struct BuriedMessage: Sendable, Equatable, Codable {
 }
 
 extension BuriedMessage {
+    /// The message to send again: no retries counted and no eta; as it was found when it cannot be
+    /// read, for a worker that can.
+    func fresh(at now: Date) -> [UInt8] {
+        let raw = [UInt8](original)
+        let message = try? JobMessage(decoding: raw, limits: WireLimits())
+        let again = try? message?.retried(retries: 0, eta: nil, adding: nil, at: now)
+        return again ?? raw
+    }
+
     /// The record kept in Redis: JSON, the original bytes in base64.
     package func encoded() -> [UInt8] {
         let encoder = JSONEncoder()

@@ -95,6 +95,33 @@ struct SettleTests {
         #expect(try await fixture.census() == [0, 0, 0, 0, 1])
     }
 
+    @Test("a buried message goes back to its own list once, with its attempts counted from none")
+    func replay() async throws {
+        let fixture = try await BrokerFixture()
+        try await fixture.enqueue(1, priority: 6)
+        let first = try await fixture.reserve(1)[0]
+        let message = try JobMessage(decoding: first.raw, limits: WireLimits())
+        let failed = try message.retried(
+            retries: 3, eta: Date(), adding: FailureReport(code: "x", type: "X", message: "x"),
+            at: Date())
+        _ = try await fixture.settle(first, .retry(message: failed, at: nil))
+        let last = try await fixture.reserve(1)[0]
+        let record = fixture.buried(last)
+        _ = try await fixture.settle(last, .bury(in: .dead, record))
+        let answers = [
+            try await fixture.broker.replay(record, from: .dead),
+            try await fixture.broker.replay(record, from: .dead),
+        ]
+        #expect(answers == [true, false])
+        #expect(try await fixture.broker.waiting(in: BrokerFixture.mail) == [0, 0, 1, 0])
+        #expect(try await fixture.census() == [1, 0, 0, 0, 0])
+        let again = try JobMessage(
+            decoding: try await fixture.reserve(1)[0].raw, limits: WireLimits())
+        #expect(again.retries == 0)
+        #expect(again.eta == nil)
+        #expect(again.errorHistory().count == 1)
+    }
+
     @Test("beyond its limit a grave drops the oldest, and counts them")
     func graveLimit() async throws {
         let fixture = try await BrokerFixture { $0.maximumDead = 3 }

@@ -11,8 +11,9 @@ struct QuarantineCommand: AsyncParsableCommand {
             Examples:
               backhaul quarantine list
               backhaul quarantine show ENTRY > message.json
+              backhaul quarantine replay ENTRY
             """,
-        subcommands: [List.self, Show.self])
+        subcommands: [List.self, Show.self, Replay.self])
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
@@ -40,6 +41,22 @@ struct QuarantineCommand: AsyncParsableCommand {
 
         func run() async throws { try await showing.run(.quarantine) }
     }
+
+    struct Replay: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Put quarantined messages back on their queues, as they are.",
+            discussion: """
+                Do it once a worker can run them, or they come back here.
+
+                Examples:
+                  backhaul quarantine replay ENTRY
+                  backhaul quarantine replay --dry-run ENTRY ENTRY
+                """)
+
+        @OptionGroup var replaying: GraveReplaying
+
+        func run() async throws { try await replaying.run(.quarantine) }
+    }
 }
 
 /// `backhaul dead`: jobs that failed for good.
@@ -52,7 +69,7 @@ struct DeadCommand: AsyncParsableCommand {
               backhaul dead list
               backhaul dead show ENTRY -o json
             """,
-        subcommands: [List.self, Show.self])
+        subcommands: [List.self, Show.self, Replay.self])
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
@@ -79,6 +96,22 @@ struct DeadCommand: AsyncParsableCommand {
         @OptionGroup var showing: GraveShowing
 
         func run() async throws { try await showing.run(.dead) }
+    }
+
+    struct Replay: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Put dead jobs back on their queues, with all their attempts again.",
+            discussion: """
+                Their error history stays with them.
+
+                Examples:
+                  backhaul dead replay ENTRY
+                  backhaul dead replay --dry-run ENTRY ENTRY
+                """)
+
+        @OptionGroup var replaying: GraveReplaying
+
+        func run() async throws { try await replaying.run(.dead) }
     }
 }
 
