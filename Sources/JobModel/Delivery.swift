@@ -7,8 +7,13 @@ package import Foundation
 package struct Lease: Hashable, Sendable {
     /// `<worker>-<sequence>-<index>`.
     package let tag: String
+    /// Orders this reservation among all others.
+    package let fence: Fence
 
-    package init(tag: String) { self.tag = tag }
+    package init(tag: String, fence: Fence = .none) {
+        self.tag = tag
+        self.fence = fence
+    }
 }
 
 /// A message handed to a worker, with the lease on it.

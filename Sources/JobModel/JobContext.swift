@@ -14,6 +14,8 @@ public struct JobContext: Sendable {
     public let maximumAttempts: Int
     /// The task that started the workflow this job belongs to.
     public let rootID: String?
+    /// Orders this run's reservation among those of the same message; see ``Fence``.
+    public let fence: Fence
     /// Wall-clock time; inject another in tests.
     public let time: any TimeSource
 
@@ -33,7 +35,7 @@ public struct JobContext: Sendable {
     /// Makes a context; the worker does this, and tests of single jobs.
     public init(
         id: JobID, name: JobName, queue: QueueName, attempt: Int, maximumAttempts: Int,
-        rootID: String? = nil, logger: Logger, time: any TimeSource
+        rootID: String? = nil, fence: Fence = .none, logger: Logger, time: any TimeSource
     ) {
         self.id = id
         self.name = name
@@ -41,6 +43,7 @@ public struct JobContext: Sendable {
         self.attempt = attempt
         self.maximumAttempts = maximumAttempts
         self.rootID = rootID
+        self.fence = fence
         self.baseLogger = logger
         self.time = time
     }

@@ -72,7 +72,7 @@ package struct JobRunner: Sendable {
             id: message.id, name: message.name, queue: delivery.queue,
             attempt: message.retries + 1,
             maximumAttempts: job.policy.retry.maximumRetries + 1,
-            rootID: message.rootID, logger: logger, time: time)
+            rootID: message.rootID, fence: delivery.lease.fence, logger: logger, time: time)
         let limit = message.softTimeLimit ?? message.hardTimeLimit ?? job.policy.timeLimit
         do {
             let verdict = try await TimeLimit(limit: limit, deadlines: deadlines).run {
