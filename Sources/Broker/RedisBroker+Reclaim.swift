@@ -186,7 +186,8 @@ extension RedisBroker {
                 parts.message, tag: tag, queue: parts.queue, after: death,
                 limit: options.weakened.brake ? .max : options.maximumDeaths, at: time.now)
             call.append(tag)
-            call.append(survivor.buried == nil ? keys.list(of: parts.queue, step: survivor.step) : "")
+            call.append(
+                survivor.buried == nil ? keys.list(of: parts.queue, step: survivor.step) : "")
             call.append(survivor.buried?.encoded() ?? survivor.bytes)
             call.append(time.now.milliseconds)
             call.append(survivor.result.map { keys.result(of: $0.id) } ?? "")

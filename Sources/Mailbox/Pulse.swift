@@ -5,8 +5,9 @@ package final class Pulse: Sendable {
     private let isStopped = Locked(false)
 
     /// Begins to call `beat`, which must be brief, every `microseconds` until stopped.
-    package init(name: String, everyMicroseconds period: UInt32, _ beat: @escaping @Sendable () -> Void)
-    {
+    package init(
+        name: String, everyMicroseconds period: UInt32, _ beat: @escaping @Sendable () -> Void
+    ) {
         let isStopped = isStopped
         let thread = OwnerThread(name: name) {
             while !isStopped.withLock({ $0 }) {

@@ -19,7 +19,7 @@ package struct RunningJob: Sendable, Equatable, Codable {
 final class ActiveRuns: Sendable {
     /// How long a run may go on after it was asked to end by its id, or lost its lease.
     static let cancelLimit = Duration.seconds(10)
-    /// How long the pool may take to notice that a run was given up. Longer, and it is blocked.
+    /// How long the pool may take to notice that a run was given up; longer, and it is blocked.
     static let stuckLimit = Duration.seconds(10)
 
     private struct Entry {

@@ -49,7 +49,8 @@ extension Logger {
             error(
                 "workers died holding this message; it is in quarantine",
                 metadata: [
-                    LogKey.jobID: "\(poisoned.id ?? "?")", LogKey.jobName: "\(poisoned.name ?? "?")",
+                    LogKey.jobID: "\(poisoned.id ?? "?")",
+                    LogKey.jobName: "\(poisoned.name ?? "?")",
                     LogKey.queueName: "\(poisoned.queue)", LogKey.errorCode: "\(poisoned.code)",
                     LogKey.errorMessage: "\(poisoned.message)",
                 ])

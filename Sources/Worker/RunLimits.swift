@@ -18,7 +18,8 @@ struct RunLimits: Sendable, Equatable {
     /// followed by one `margin` later.
     init(message: JobMessage, policy: JobPolicy, margin: Duration) {
         self.init(
-            soft: message.softTimeLimit, hard: message.hardTimeLimit, policy: policy, margin: margin)
+            soft: message.softTimeLimit, hard: message.hardTimeLimit, policy: policy, margin: margin
+        )
     }
 
     init(soft: Duration?, hard: Duration?, policy: JobPolicy, margin: Duration) {

@@ -46,10 +46,9 @@ package final class WorkerService: Sendable {
 
     /// Puts a worker together; `run()` starts it.
     ///
-    /// - Parameters:
-    ///   - effects: where jobs record what they have done, so that a repeat is recognised.
-    ///   - onStuck: called, perhaps more than once and from a thread of the worker's own, when bodies
-    ///     that were given up block every thread: nothing but the end of the process helps then.
+    /// `effects` is where jobs record what they have done, so that a repeat is recognised. `onStuck`
+    /// is called, perhaps more than once and from a thread of the worker's own, when bodies that were
+    /// given up block every thread: nothing but the end of the process helps then.
     package init(
         broker: any Broker, registry: JobRegistry, presence: WorkerPresence,
         options: WorkerOptions, effects: (any EffectLedger)? = nil, time: any TimeSource,

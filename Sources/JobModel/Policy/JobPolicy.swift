@@ -6,8 +6,10 @@ public struct JobPolicy: Sendable, Equatable {
     public var retry: RetryPolicy
     /// How long one run may take before its task is cancelled and the attempt fails.
     public var timeLimit: Duration
-    /// How long before a run that ignores its cancellation is given up: the job is settled as timed
-    /// out, and the process recycled. `nil` leaves it to the worker's `hard_limit_margin_seconds`.
+    /// How long one run may take before it is given up although it ignores its cancellation.
+    ///
+    /// The job is then settled as timed out, and the process recycled. `nil` leaves it to the
+    /// worker's `hard_limit_margin_seconds`.
     public var hardTimeLimit: Duration?
     /// Whether the result is kept for `AsyncResult.get()`, unless the message says otherwise.
     public var storesResult: Bool

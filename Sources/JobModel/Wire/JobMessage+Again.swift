@@ -51,9 +51,9 @@ extension JobMessage {
         return JSONValue.object(root).encoded(.python)
     }
 
-    /// The same envelope, marked as delivered before (headers and delivery_info).
+    /// The same envelope, marked as delivered before (headers and delivery_info), and with the death
+    /// of the worker that held it, if one is to be counted.
     ///
-    /// - Parameter worker: the one that died holding it, to be counted; `nil` when none did.
     /// - Throws: `envelope.*`, which cannot happen to a message that was decoded.
     package func redelivered(
         countingDeathOf worker: String? = nil
