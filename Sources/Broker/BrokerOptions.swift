@@ -23,7 +23,7 @@ package struct BrokerOptions: Sendable {
     package var cancellationKept = Duration.seconds(7 * 86_400)
     package var maximumCancelled = 100_000
     /// Guards switched off for the negative controls of the fault suite; never in production.
-    package var weakened = Weakening()
+    package var weakened = WeakenedGuards()
     /// The most bytes of messages one reserve takes, the last chunk excepted.
     package var reserveBytes = 8 * 1024 * 1024
     /// The largest message that is sent.

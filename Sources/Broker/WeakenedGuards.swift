@@ -1,7 +1,7 @@
 /// Guards that the fault suite switches off one at a time, to prove that it would notice.
 ///
 /// For tests only: nothing sets it unless drills are enabled as well.
-package struct Weakening: Sendable, Equatable {
+package struct WeakenedGuards: Sendable, Equatable {
     /// Messages are popped and recorded in two steps, as kombu does: a kill in between loses them.
     package var reserve = false
     /// Deaths are not counted: a message may kill workers without end.
@@ -9,9 +9,8 @@ package struct Weakening: Sendable, Equatable {
 
     package init() {}
 
-    /// Reads a list such as `reserve,brake`; other words are somebody else's.
-    package init(words: String) {
-        let words = Set(words.split(separator: ",").map(String.init))
+    /// Takes `reserve` and `brake` from the words; others are somebody else's.
+    package init(words: [String]) {
         reserve = words.contains("reserve")
         brake = words.contains("brake")
     }
