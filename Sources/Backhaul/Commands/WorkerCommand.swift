@@ -37,7 +37,7 @@ struct WorkerCommand: AsyncParsableCommand {
         let pool = composition.pool(at: url)
         let webhookSender = composition.sender()
         let gatewaySender = composition.sender(answers: PaymentGateway.maximumAnswerBytes)
-        let registry = BuiltInJobs.registry(
+        let registry = composition.registry(
             composition.services(
                 pool: pool, enqueuer: Enqueuer(broker: broker), webhookSender: webhookSender,
                 gatewaySender: gatewaySender))
