@@ -7,7 +7,7 @@ import Redis
 extension SettingKey {
     /// Every setting, in the order of the documents.
     static let all: [SettingKey] =
-        redis + database + worker + limits + kept + scheduler + http + payments + log
+        redis + database + worker + effects + limits + kept + scheduler + http + payments + log
 
     private static let mebibyte = 1_048_576
 
@@ -82,6 +82,17 @@ extension SettingKey {
         SettingKey(
             "worker.wait_seconds", \.worker.wait, .seconds(0.1...60),
             meaning: "How long an idle worker waits in one blocking call for new work."),
+        SettingKey(
+            "worker.drills", \.worker.drills, .truth,
+            meaning:
+                "Whether drill.* jobs run, which crash, hang or fill a worker; for exercises only."
+        ),
+    ]
+
+    private static let effects: [SettingKey] = [
+        SettingKey(
+            "effects.keep_seconds", \.effects.keep, .seconds(3600...315_360_000),
+            meaning: "How long a repeat of a job that took effect is recognised in PostgreSQL.")
     ]
 
     private static let limits: [SettingKey] = [

@@ -9,6 +9,7 @@ struct Settings: Sendable, Equatable {
     var redis = RedisSettings()
     var database = DatabaseSettings()
     var worker = WorkerSettings()
+    var effects = EffectsSettings()
     var limits = WireLimits()
     var results = ResultsSettings()
     var dead = KeptSettings()
@@ -50,6 +51,13 @@ struct WorkerSettings: Sendable, Equatable {
     var visibilityTimeout: Duration = .seconds(3600)
     var grace: Duration = .seconds(25)
     var wait: Duration = .seconds(5)
+    /// Whether jobs that harm the worker on purpose may be run.
+    var drills = false
+}
+
+/// How long it is known that a job took effect.
+struct EffectsSettings: Sendable, Equatable {
+    var keep: Duration = .seconds(14 * 86_400)
 }
 
 /// What is kept of finished jobs for whoever waits on them.
