@@ -92,7 +92,8 @@ struct SettingsLoaderTests {
         "database.url": "postgresql://elsewhere/isp", "database.pool_size": "9",
         "database.connect_timeout_seconds": "1", "database.statement_timeout_seconds": "1",
         "worker.queues": "one,two", "worker.concurrency": "4096", "worker.batch_size": "128",
-        "worker.lease_seconds": "6", "worker.lease_renewal_seconds": "5",
+        "worker.lease_seconds": "6", "worker.lease_renewal_seconds": "2",
+        "worker.maximum_deaths": "5", "worker.hard_limit_margin_seconds": "7",
         "worker.visibility_timeout_seconds": "60", "worker.grace_seconds": "0",
         "worker.wait_seconds": "0.5", "worker.drills": "true", "effects.keep_seconds": "7200",
         "limits.envelope_bytes": "1024",
@@ -154,11 +155,11 @@ struct SettingsLoaderTests {
     @Test("a lease shorter than two renewals is refused, naming both")
     func leaseRule() throws {
         #expect(
-            problems("worker:\n  lease_seconds: 5.9") == [
+            problems("worker:\n  lease_seconds: 2.9") == [
                 "worker.lease_seconds (test.yaml:2): must be at least twice "
-                    + "worker.lease_renewal_seconds; 5.9 is less than 2 × 3"
+                    + "worker.lease_renewal_seconds; 2.9 is less than 2 × 1.5"
             ])
-        #expect(try load("worker:\n  lease_seconds: 6").settings.worker.lease == .seconds(6))
+        #expect(try load("worker:\n  lease_seconds: 3").settings.worker.lease == .seconds(3))
     }
 
     @Test("a key given twice is refused, in a file and as flags")

@@ -19,7 +19,7 @@ struct WorkerStopTests {
             settings: ["worker.drills": "true", "worker.batch_size": "128"])
         try await worker.says("worker started")
         for id in ids {
-            try await enqueuer.sleep(1, id)
+            try await enqueuer.nap(1, id)
         }
         try await eventually(within: .seconds(20), "200 jobs at once") {
             try await queues.held(by: worker.pid) >= Self.running
@@ -30,7 +30,7 @@ struct WorkerStopTests {
         worker.terminate()
         try await worker.says("draining")
         let late = JobID("late")
-        try await enqueuer.sleep(0, late)
+        try await enqueuer.nap(0, late)
         let ended = try await worker.end(within: .seconds(25))
         print("stopped in \(start.duration(to: clock.now)); \(doneBefore) were done before")
         #expect(ended.code == 0)
@@ -48,7 +48,7 @@ struct WorkerStopTests {
 
 extension Enqueuer {
     /// Enqueues a drill that sleeps.
-    fileprivate func sleep(_ seconds: Int, _ id: JobID) async throws {
+    fileprivate func nap(_ seconds: Int, _ id: JobID) async throws {
         var options = EnqueueOptions.id(id.text)
         options.queue = "drills"
         try await enqueue(

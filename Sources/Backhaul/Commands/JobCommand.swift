@@ -9,7 +9,7 @@ struct JobCommand: AsyncParsableCommand {
         abstract: "Look after single jobs, by their ids.",
         discussion: """
             Examples:
-              backhaul job cancel 4a6e1b9c-5f0e-4a53-8f0f-2f4d8c0a7b11
+              backhaul job cancel ID
             """,
         subcommands: [Cancel.self])
 
@@ -17,10 +17,10 @@ struct JobCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "End jobs, whether they wait, run, or have yet to come.",
             discussion: """
-                The wish is kept in Redis for a week. Workers see it within a second: a job that
-                runs is asked to end, and given up ten seconds later if it does not; one that waits
-                is not begun. Its caller gets TaskRevokedError. What a job has done by then is not
-                undone, and one that has ended is not touched.
+                The wish is kept in Redis for a week. Workers see it within a second: a job
+                that runs is asked to end, and given up ten seconds later if it does not; one
+                that waits is not begun. Its caller gets TaskRevokedError. What a job has done
+                by then is not undone, and one that has ended is not touched.
 
                 Examples:
                   backhaul job cancel ID ID
