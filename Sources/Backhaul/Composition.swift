@@ -25,11 +25,12 @@ struct Composition {
         }
     }
 
-    /// The queues.
-    func broker() throws -> RedisBroker {
+    /// The queues; `quietly` for processes that report outages themselves, in one line.
+    func broker(quietly: Bool = false) throws -> RedisBroker {
         do throws(BrokerError) {
             return try RedisBroker(
-                url: settings.redis.url.revealed, options: brokerOptions, logger: logger)
+                url: settings.redis.url.revealed, options: brokerOptions,
+                logger: quietly ? .quiet : logger)
         } catch {
             throw CommandFailure(
                 "the Redis address cannot be used: \(error)",
@@ -101,6 +102,7 @@ struct Composition {
 
     private var brokerOptions: BrokerOptions {
         var options = settings.brokerOptions
+        options.weakened = weakening.guards
         options.origin = "backhaul@\(ProcessInfo.processInfo.hostName)"
         return options
     }

@@ -1,3 +1,4 @@
+import Broker
 import Store
 
 /// Protections switched off to prove that the fault suite sees what they prevent.
@@ -10,9 +11,14 @@ struct Weakening: Sendable {
 
     /// `fence` in the list: the drills' transactions neither claim nor record.
     let effectFencing: EffectFencing
+    /// `reserve` and `brake` in the list: see `WeakenedGuards`.
+    let guards: WeakenedGuards
 
     init(environment: [String: String], settings: Settings) {
-        let names = (environment[Self.environmentName] ?? "").split(separator: ",")
-        effectFencing = settings.worker.drills && names.contains("fence") ? .off : .on
+        let names =
+            settings.worker.drills
+            ? (environment[Self.environmentName] ?? "").split(separator: ",").map(String.init) : []
+        effectFencing = names.contains("fence") ? .off : .on
+        guards = WeakenedGuards(words: names)
     }
 }

@@ -10,7 +10,8 @@ final class RedisLeaseRenewal: LeaseRenewal {
 
     init(
         broker: RedisBroker, presence: WorkerPresence, every period: Duration,
-        holding tags: @escaping @Sendable () -> [String]
+        holding tags: @escaping @Sendable () -> [String],
+        losing: @escaping @Sendable ([String]) -> Void
     ) {
         let keys = [broker.keys.workers, broker.keys.presence, broker.keys.unackedIndex]
         let lease = Int(broker.options.lease.inMilliseconds)
@@ -25,8 +26,10 @@ final class RedisLeaseRenewal: LeaseRenewal {
             call.append(contentsOf: tags())
             return call.eval  // by text: nobody is there to answer NOSCRIPT
         } onReply: { reply in
-            guard case .success = reply else { return }
+            guard case .success(let answer) = reply else { return }
             renewed.withLock { $0 = ContinuousClock.now }
+            let gone = (answer.array ?? []).compactMap(\.string)
+            if !gone.isEmpty { losing(gone) }
         }
     }
 

@@ -17,6 +17,7 @@ package enum LogKey {
     package static let httpStatus = "http.status"
     package static let sqlName = "sql.name"
     package static let count = "count"
+    package static let reason = "reason"
     package static let concurrency = "concurrency"
     package static let outageSeconds = "outage_s"
 }

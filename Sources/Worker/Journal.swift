@@ -15,6 +15,9 @@ final class Journal: Sendable {
         self.time = time
     }
 
+    /// Messages settled since the start.
+    var total: Int { counts.withLock { $0.values.reduce(0, +) } }
+
     /// Jobs by outcome since the start.
     var totals: [String: Int] { counts.withLock { $0 } }
 
@@ -51,6 +54,8 @@ final class Journal: Sendable {
         case .quarantined: (.error, "message cannot be run; it is in quarantine")
         case .expired: (.notice, "job expired before it could run")
         case .released: (.info, "job given back")
+        case .repeated: (.notice, "job had taken effect before; it was not run again")
+        case .cancelled: (.notice, "job cancelled")
         }
     }
 
@@ -71,7 +76,7 @@ final class Journal: Sendable {
             metadata[LogKey.retryAt] = "\(date.formatted(.iso8601))"
             metadata.add(report)
         case .deadLetter(let report), .quarantined(let report): metadata.add(report)
-        case .succeeded, .snooze, .expired, .released: break
+        case .succeeded, .snooze, .expired, .released, .repeated, .cancelled: break
         }
         return metadata
     }
@@ -96,6 +101,8 @@ extension Outcome {
         case .quarantined: "quarantined"
         case .expired: "expired"
         case .released: "released"
+        case .repeated: "repeated"
+        case .cancelled: "cancelled"
         }
     }
 }

@@ -12,6 +12,7 @@ final class Settler: Sendable {
     private struct State {
         var pending: [Conclusion] = []
         var crowded: [CheckedContinuation<Void, Never>] = []
+        var isDraining = false
         var isClosed = false
     }
 
@@ -23,6 +24,7 @@ final class Settler: Sendable {
     private let held: HeldLeases
     private let pace: Pace
     private let outage: Outage
+    private let witness: Outage.Witness
     private let journal: Journal
 
     init(
@@ -35,6 +37,7 @@ final class Settler: Sendable {
         self.held = held
         self.pace = pace
         self.outage = outage
+        witness = outage.witness("settle")
         self.journal = journal
     }
 
@@ -43,13 +46,14 @@ final class Settler: Sendable {
         if conclusion.elapsed > .zero { pace.record(conclusion.elapsed) }
         let isCrowded = state.withLock { state in
             state.pending.append(conclusion)
-            return state.pending.count > options.maximumUnsettled
+            return state.pending.count > options.maximumUnsettled && !state.isDraining
         }
         arrival.raise()
         guard isCrowded else { return }
         await withCheckedContinuation { continuation in
             let hasRoom = state.withLock { state in
-                let hasRoom = state.pending.count <= options.maximumUnsettled
+                let hasRoom =
+                    state.pending.count <= options.maximumUnsettled || state.isDraining
                 if !hasRoom { state.crowded.append(continuation) }
                 return hasRoom
             }
@@ -77,6 +81,19 @@ final class Settler: Sendable {
         }
     }
 
+    /// How many wait to be settled.
+    var pendingCount: Int { state.withLock { $0.pending.count } }
+
+    /// From now on nobody waits for room: a worker that stops must not hang on a Redis that is gone.
+    func drain() {
+        let crowded = state.withLock { state in
+            state.isDraining = true
+            defer { state.crowded = [] }
+            return state.crowded
+        }
+        for continuation in crowded { continuation.resume() }
+    }
+
     /// Ends `run()` once everything pending is settled.
     func close() {
         state.withLock { $0.isClosed = true }
@@ -99,7 +116,7 @@ final class Settler: Sendable {
                 throw BrokerError(code: .server, message: "Redis refused to settle jobs")
             } catch {
                 isRepeat = true
-                let wait = outage.began(error)
+                let wait = witness.began(error)
                 if isClosed, outage.age > options.settleLimit {
                     journal.recordUnsettled(open.count)
                     return
@@ -107,7 +124,7 @@ final class Settler: Sendable {
                 try? await Task.sleep(for: wait)
             }
         }
-        outage.ended()
+        witness.ended()
     }
 
     private var isClosed: Bool { state.withLock { $0.isClosed } }

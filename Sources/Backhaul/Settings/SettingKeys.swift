@@ -62,6 +62,15 @@ extension SettingKey {
             "worker.lease_renewal_seconds", \.worker.leaseRenewal, .seconds(0.1...1800),
             meaning: "How often a worker renews its lease; at most half of worker.lease_seconds."),
         SettingKey(
+            "worker.maximum_deaths", \.worker.maximumDeaths,
+            .wholeNumber(2...100, unit: "deaths"),
+            meaning: "How many workers may die holding a message before it goes to quarantine."),
+        SettingKey(
+            "worker.hard_limit_margin_seconds", \.worker.hardLimitMargin, .seconds(0.1...86_400),
+            meaning:
+                "How long after its time limit a job that ignores it is given up, and its worker recycled."
+        ),
+        SettingKey(
             "worker.visibility_timeout_seconds", \.worker.visibilityTimeout,
             .seconds(1...31_536_000),
             meaning:

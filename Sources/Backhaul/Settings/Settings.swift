@@ -44,8 +44,10 @@ struct WorkerSettings: Sendable, Equatable {
     var queues: [QueueName] = ["celery", "provisioning", "payments", "sla", "webhooks"]
     var concurrency = 64
     var batchSize = 64
-    var lease: Duration = .seconds(10)
-    var leaseRenewal: Duration = .seconds(3)
+    var lease: Duration = .seconds(5)
+    var leaseRenewal: Duration = .milliseconds(1500)
+    var maximumDeaths = 3
+    var hardLimitMargin: Duration = .seconds(30)
     var visibilityTimeout: Duration = .seconds(3600)
     var grace: Duration = .seconds(25)
     var wait: Duration = .seconds(5)

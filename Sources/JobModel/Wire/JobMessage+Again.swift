@@ -5,6 +5,10 @@ extension JobMessage {
     package static let maximumErrors = 25
     /// The header that carries the error history.
     package static let errorsHeader = "backhaul_errors"
+    /// The header that names the workers that died holding the message.
+    package static let deathsHeader = "backhaul_deaths"
+    /// How many of them are kept; the oldest are dropped.
+    package static let maximumDeaths = 100
 
     /// The envelope for the next attempt.
     ///
@@ -47,13 +51,20 @@ extension JobMessage {
         return JSONValue.object(root).encoded(.python)
     }
 
-    /// The same envelope, marked as delivered before (headers and delivery_info).
+    /// The same envelope, marked as delivered before (headers and delivery_info), and with the death
+    /// of the worker that held it, if one is to be counted.
     ///
     /// - Throws: `envelope.*`, which cannot happen to a message that was decoded.
-    package func redelivered() throws(MessageError) -> [UInt8] {
+    package func redelivered(
+        countingDeathOf worker: String? = nil
+    ) throws(MessageError) -> [UInt8] {
         var root = try envelope()
         if var headers = root["headers"]?.objectValue {
             headers["redelivered"] = true
+            if let worker {
+                let dead = (deaths + [worker]).suffix(Self.maximumDeaths)
+                headers[Self.deathsHeader] = .array(dead.map(JSONValue.string))
+            }
             root["headers"] = .object(headers)
         }
         if var properties = root["properties"]?.objectValue,
