@@ -113,7 +113,7 @@ let package = Package(
         tests("PostgresTests", ["Postgres", "TestSupport"]),
         tests("HTTPTests", ["HTTP", "TestSupport"]),
         tests("BrokerTests", ["Broker", "JobModel", "Redis", "TestSupport"]),
-        tests("StoreTests", ["Store", "Postgres", "TestSupport"]),
+        tests("StoreTests", ["Store", "Postgres", "JobModel", "TestSupport", log]),
         tests("EnqueueTests", ["Enqueue", "Broker", "JobModel", "Redis", "TestSupport"]),
         tests("JobsTests", ["Jobs", "Store", "Postgres", "HTTP", "JobModel", "TestSupport"]),
         tests("WorkerTests", ["Worker", "Broker", "JobModel", "Redis", "TestSupport", log]),

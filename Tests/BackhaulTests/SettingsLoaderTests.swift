@@ -162,6 +162,17 @@ struct SettingsLoaderTests {
         #expect(try load("worker:\n  lease_seconds: 3").settings.worker.lease == .seconds(3))
     }
 
+    @Test("effects kept shorter than two visibility timeouts are refused, naming both")
+    func effectsRule() throws {
+        let yaml = "worker:\n  visibility_timeout_seconds: 4000\neffects:\n  keep_seconds: "
+        #expect(
+            problems(yaml + "7999") == [
+                "effects.keep_seconds (test.yaml:4): must be at least twice "
+                    + "worker.visibility_timeout_seconds; 7999 is less than 2 × 4000"
+            ])
+        #expect(try load(yaml + "8000").settings.effects.keep == .seconds(8000))
+    }
+
     @Test("a key given twice is refused, in a file and as flags")
     func givenTwice() {
         #expect(
