@@ -44,7 +44,8 @@ final class ProxyLine: Sendable {
         state.withLock { state in
             TCPProxy.Traffic(
                 bytesToServer: state.ways[.toServer, default: Way()].byteCount,
-                bytesToClient: state.ways[.toClient, default: Way()].byteCount)
+                bytesToClient: state.ways[.toClient, default: Way()].byteCount,
+                isClientGone: state.ways[.toServer]?.end != nil)
         }
     }
 

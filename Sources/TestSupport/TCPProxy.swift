@@ -40,6 +40,8 @@ package final class TCPProxy: Sendable {
     package struct Traffic: Sendable {
         package let bytesToServer: Int
         package let bytesToClient: Int
+        /// Whether the proxy has heard the client's side end; in a hole the server has not.
+        package let isClientGone: Bool
     }
 
     private struct State {

@@ -6,7 +6,8 @@ struct RedisURL {
     /// What stands between the scheme's slashes and the path, without the credentials.
     let authority: Substring
     let path: Substring
-    private let credentials: Substring?
+    /// What stands before the last `@`.
+    let credentials: Substring?
     private let query: Substring
     private let text: String
 

@@ -23,6 +23,11 @@ struct SentinelURL {
             guard Self.schemes.contains(url.scheme) else {
                 throw RedisURL.problem("between semicolons every part begins with sentinel://")
             }
+            // Credentials repeated before each host of a list would be read as one long password.
+            guard url.credentials?.contains("@") != true else {
+                throw RedisURL.problem(
+                    "credentials stand once, before the first host, with '@' written as %40")
+            }
             parts.append(url)
         }
         self.parts = parts
