@@ -8,6 +8,8 @@ import Testing
 struct BlackHoleTests {
     /// Longer than every lease and every timeout.
     private static let hole = Duration.seconds(12)
+    /// Shorter than what notices a hole, so that it is noticed only after it has ended.
+    private static let shortHoles: [Duration] = [.milliseconds(100), .seconds(2), .seconds(5)]
     /// What operators are promised.
     private static let recovery = Duration.seconds(15)
     private static let patience = Duration.seconds(60)
@@ -39,13 +41,15 @@ struct BlackHoleTests {
         }
 
         /// Lets the network vanish for a while, with jobs coming, and times the recovery.
-        func vanish(_ loss: TCPProxy.Loss, before: [JobID]) async throws -> Duration {
+        func vanish(
+            _ loss: TCPProxy.Loss, for hole: Duration = BlackHoleTests.hole, before: [JobID]
+        ) async throws -> Duration {
             try await proxy.set(.blackHole(loss))
             let start = clock.now
             var ids = before
             try await eventually(within: BlackHoleTests.patience, "the end of the hole") {
                 ids += try await enqueue(1)
-                return clock.now - start >= BlackHoleTests.hole
+                return clock.now - start >= hole
             }
             try await proxy.set(.pass)
             let back = clock.now
@@ -87,6 +91,21 @@ struct BlackHoleTests {
         let taken = try await scene.vanish(loss, before: ids)
         print("busy, bytes \(loss): recovered \(taken) after the network came back")
         #expect(taken < Self.recovery)
+        #expect(try await scene.worker.stop().code == 0)
+    }
+
+    @Test("a hole that is over before it is noticed costs no more than 15 seconds either")
+    func short() async throws {
+        let scene = try await Scene()
+        for hole in Self.shortHoles {
+            try await scene.done(try await scene.enqueue(1), within: Self.patience)
+            try await eventually(within: Self.patience, "the waiting on every list") {
+                try await scene.queues.blockedClients() >= 8
+            }
+            let taken = try await scene.vanish(.dropped, for: hole, before: [])
+            print("idle, a hole of \(hole): recovered \(taken) after it")
+            #expect(taken < Self.recovery)
+        }
         #expect(try await scene.worker.stop().code == 0)
     }
 }
