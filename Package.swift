@@ -116,7 +116,7 @@ let package = Package(
         tests("RedisTests", ["Redis", "TestSupport", nioCore, nioEmbedded]),
         tests("PostgresTests", ["Postgres", "TestSupport"]),
         tests("HTTPTests", ["HTTP", "TestSupport"]),
-        tests("TelemetryTests", ["Telemetry", "TestSupport"]),
+        tests("TelemetryTests", ["Telemetry", "Mailbox", "TestSupport"]),
         tests("BrokerTests", ["Broker", "JobModel", "Redis", "TestSupport"]),
         tests("StoreTests", ["Store", "Postgres", "TestSupport"]),
         tests("EnqueueTests", ["Enqueue", "Broker", "JobModel", "Redis", "TestSupport"]),
@@ -128,14 +128,13 @@ let package = Package(
         tests(
             "HealthTests",
             [
-                "Health", "Telemetry", "JobModel", "Redis", "Postgres", "TestSupport", log, nioCore,
-                nioPosix,
+                "Health", "Telemetry", "JobModel", "Mailbox", "TestSupport", log, nioCore,
             ]),
         tests(
             "BackhaulTests",
             [
                 "Backhaul", "JobModel", "Redis", "Postgres", "HTTP", "Broker", "Store", "Worker",
-                "TestSupport", arguments, log,
+                "Telemetry", "Health", "Mailbox", "TestSupport", arguments, log,
             ]),
         tests(
             "IntegrationTests",

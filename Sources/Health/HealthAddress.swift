@@ -60,6 +60,7 @@ package struct HealthAddress: Sendable, Hashable, CustomStringConvertible {
     /// The address of a supervisor's child: the same host, `number` ports further; nil where ports
     /// end.
     package func offset(by number: Int) -> HealthAddress? {
+        guard number != 0 else { return self }
         let port = port + number
         return (1...65_535).contains(port) ? HealthAddress(host: host, port: port) : nil
     }

@@ -16,13 +16,13 @@ package struct HealthCheck: Sendable, Equatable, Codable {
 ///
 /// The closures run on the thread that answers probes: they read what is in memory, and never wait.
 package struct HealthChecks: Sendable {
-    /// Whether the process is up: until then nobody judges the others.
+    /// What must be done before anybody judges the others.
     package let started: @Sendable () -> [HealthCheck]
-    /// Whether it takes work and can hold it.
+    /// What it needs to take work and to hold it.
     package let ready: @Sendable () -> [HealthCheck]
-    /// Whether a restart would not help.
+    /// What a restart would mend.
     ///
-    /// A server that is away is no reason to fail: it would be as far away after the restart.
+    /// A server that is away does not belong here: it would be as far away after the restart.
     package let live: @Sendable () -> [HealthCheck]
 
     package init(

@@ -22,7 +22,7 @@ package struct Dependency: Sendable {
 /// the cooperative pool delays the question, not the verdict.
 final class Reachability: Sendable {
     /// How long a server may take before it counts as gone; below the second that is promised.
-    static let limit = TimeAmount.milliseconds(800)
+    static let limit = TimeAmount.milliseconds(700)
     /// How long a verdict is repeated without asking again.
     static let keptFor = TimeAmount.milliseconds(500)
 

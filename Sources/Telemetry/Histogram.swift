@@ -14,7 +14,7 @@ package struct HistogramBounds: Sendable, Equatable {
 
     /// Bounds of counts.
     package static func counts(_ bounds: [Int]) -> HistogramBounds {
-        HistogramBounds(grains: bounds.map(UInt64.init), scale: 1)
+        HistogramBounds(grains: bounds.map { UInt64($0) }, scale: 1)
     }
 
     private init(grains: [UInt64], scale: Double) {
@@ -29,7 +29,7 @@ package struct HistogramBounds: Sendable, Equatable {
     ///
     /// Divided, not multiplied: 0.001 is then the number people wrote, and not its neighbour.
     var exposed: [Double] {
-        scale == 1 ? grains.map(Double.init) : grains.map { Double($0) / 1e9 }
+        grains.map { scale == 1 ? Double($0) : Double($0) / 1e9 }
     }
 }
 

@@ -1,4 +1,5 @@
 import Foundation
+import Health
 import JobModel
 import Testing
 
@@ -94,7 +95,8 @@ struct SettingsLoaderTests {
         "worker.queues": "one,two", "worker.concurrency": "4096", "worker.batch_size": "128",
         "worker.lease_seconds": "6", "worker.lease_renewal_seconds": "5",
         "worker.visibility_timeout_seconds": "60", "worker.grace_seconds": "0",
-        "worker.wait_seconds": "0.5", "limits.envelope_bytes": "1024",
+        "worker.wait_seconds": "0.5", "worker.stall_seconds": "45",
+        "health.listen": "[::1]:9465", "limits.envelope_bytes": "1024",
         "limits.body_bytes": "1024", "limits.nesting_depth": "8", "results.enabled": "false",
         "results.expires_seconds": "1", "dead.maximum_entries": "1",
         "quarantine.maximum_entries": "1", "scheduler.file": "other.yaml",
@@ -158,6 +160,27 @@ struct SettingsLoaderTests {
                     + "worker.lease_renewal_seconds; 5.9 is less than 2 × 3"
             ])
         #expect(try load("worker:\n  lease_seconds: 6").settings.worker.lease == .seconds(6))
+    }
+
+    @Test("a stall shorter than two waits is refused, and 0 switches it off")
+    func stallRule() throws {
+        #expect(
+            problems("worker:\n  stall_seconds: 9") == [
+                "worker.stall_seconds (test.yaml:2): must be 0 or at least twice "
+                    + "worker.wait_seconds; 9 is less than 2 × 5"
+            ])
+        #expect(try load("worker:\n  stall_seconds: 0").settings.worker.stall == .zero)
+    }
+
+    @Test("where health is served is an address with a port")
+    func healthAddress() throws {
+        #expect(
+            problems("health:\n  listen: 9464") == [
+                "health.listen (test.yaml:2): has no port; write it as 127.0.0.1:9464"
+            ])
+        let loaded = try load("health:\n  listen: 127.0.0.1:9464")
+        #expect(loaded.settings.health.listen?.port == 9464)
+        #expect(try load().settings.health.listen == nil)
     }
 
     @Test("a key given twice is refused, in a file and as flags")

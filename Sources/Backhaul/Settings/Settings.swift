@@ -1,3 +1,4 @@
+import Health
 import JobModel
 import Logging
 
@@ -16,6 +17,7 @@ struct Settings: Sendable, Equatable {
     var scheduler = SchedulerSettings()
     var http = HTTPSettings()
     var payments = PaymentsSettings()
+    var health = HealthSettings()
     var log = LogSettings()
 }
 
@@ -48,6 +50,8 @@ struct WorkerSettings: Sendable, Equatable {
     var visibilityTimeout: Duration = .seconds(3600)
     var grace: Duration = .seconds(25)
     var wait: Duration = .seconds(5)
+    /// How long nothing may be fetched while Redis answers; zero switches the watchdog off.
+    var stall: Duration = .seconds(30)
 }
 
 /// What is kept of finished jobs for whoever waits on them.
@@ -79,6 +83,12 @@ struct HTTPSettings: Sendable, Equatable {
 struct PaymentsSettings: Sendable, Equatable {
     var gatewayURL: String?
     var apiKey: Secret?
+}
+
+/// Where probes and scrapes are answered.
+struct HealthSettings: Sendable, Equatable {
+    /// `nil` when not set: no port is opened.
+    var listen: HealthAddress?
 }
 
 /// What is written to standard error.
