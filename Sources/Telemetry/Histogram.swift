@@ -4,32 +4,32 @@ import Synchronization
 package struct HistogramBounds: Sendable, Equatable {
     /// Inclusive upper bounds in grains, ascending; one more bucket takes what lies above.
     let grains: [UInt64]
-    /// What one grain is in the exposed unit.
-    let scale: Double
+    /// How many grains make one of the exposed unit.
+    let grainsPerUnit: Double
 
     /// Bounds of durations, exposed in seconds and kept in nanoseconds.
     package static func durations(_ bounds: [Duration]) -> HistogramBounds {
-        HistogramBounds(grains: bounds.map(\.grains), scale: 1e-9)
+        HistogramBounds(grains: bounds.map(\.grains), grainsPerUnit: 1e9)
     }
 
     /// Bounds of counts.
     package static func counts(_ bounds: [Int]) -> HistogramBounds {
-        HistogramBounds(grains: bounds.map { UInt64($0) }, scale: 1)
+        HistogramBounds(grains: bounds.map { UInt64($0) }, grainsPerUnit: 1)
     }
 
-    private init(grains: [UInt64], scale: Double) {
+    private init(grains: [UInt64], grainsPerUnit: Double) {
         precondition(
             !grains.isEmpty && zip(grains, grains.dropFirst()).allSatisfy { $0 < $1 },
             "the bounds of a histogram ascend")
         self.grains = grains
-        self.scale = scale
+        self.grainsPerUnit = grainsPerUnit
     }
 
     /// The bounds in the exposed unit.
     ///
     /// Divided, not multiplied: 0.001 is then the number people wrote, and not its neighbour.
     var exposed: [Double] {
-        grains.map { scale == 1 ? Double($0) : Double($0) / 1e9 }
+        grains.map { Double($0) / grainsPerUnit }
     }
 }
 
@@ -72,7 +72,7 @@ package final class Histogram: MetricSeries {
         .histogram(
             MetricSnapshot.Buckets(
                 bounds: bounds.exposed, counts: cells.map { $0.count.load(ordering: .relaxed) },
-                sum: Double(sum.load(ordering: .relaxed)) * bounds.scale))
+                sum: Double(sum.load(ordering: .relaxed)) / bounds.grainsPerUnit))
     }
 }
 

@@ -11,50 +11,49 @@ package enum PrometheusText {
         for family in snapshot.families where !family.samples.isEmpty {
             text += "# HELP \(family.name) \(escaped(family.help, quotes: false))\n"
             text += "# TYPE \(family.name) \(family.kind.rawValue)\n"
-            for sample in family.samples { append(sample, of: family.name, to: &text) }
+            var bounds: [Double: String] = [:]
+            for sample in family.samples { append(sample, of: family.name, &bounds, to: &text) }
         }
         return text
     }
 
+    /// Prints one series; `bounds` keeps what the bounds of the family's buckets look like.
     private static func append(
-        _ sample: MetricSnapshot.Sample, of name: String, to text: inout String
+        _ sample: MetricSnapshot.Sample, of name: String, _ bounds: inout [Double: String],
+        to text: inout String
     ) {
+        let labels = sample.labels.map { "\($0.name)=\"\(escaped($0.value, quotes: true))\"" }
+            .joined(separator: ",")
+        let braced = labels.isEmpty ? "" : "{\(labels)}"
         switch sample.value {
-        case .number(let number):
-            appendLine(name, sample.labels, number.exposition, to: &text)
+        case .number(let number): text += "\(name)\(braced) \(number.exposition)\n"
         case .histogram(let buckets):
+            let start = "\(name)_bucket{\(labels)\(labels.isEmpty ? "" : ",")le=\""
             var total: UInt64 = 0
             for (index, count) in buckets.counts.enumerated() {
                 total &+= count
-                let bound =
-                    index < buckets.bounds.count ? buckets.bounds[index].exposition : "+Inf"
-                appendLine(
-                    name + "_bucket",
-                    sample.labels + [MetricSnapshot.Label(name: "le", value: bound)],
-                    String(total), to: &text)
+                text += start
+                text +=
+                    index < buckets.bounds.count ? bound(buckets.bounds[index], &bounds) : "+Inf"
+                text += "\"} \(total)\n"
             }
-            appendLine(name + "_sum", sample.labels, buckets.sum.exposition, to: &text)
-            appendLine(name + "_count", sample.labels, String(total), to: &text)
+            text += "\(name)_sum\(braced) \(buckets.sum.exposition)\n"
+            text += "\(name)_count\(braced) \(total)\n"
         }
     }
 
-    private static func appendLine(
-        _ name: String, _ labels: [MetricSnapshot.Label], _ value: String, to text: inout String
-    ) {
-        text += name
-        if !labels.isEmpty {
-            text += "{"
-            for (index, label) in labels.enumerated() {
-                if index > 0 { text += "," }
-                text += "\(label.name)=\"\(escaped(label.value, quotes: true))\""
-            }
-            text += "}"
-        }
-        text += " \(value)\n"
+    private static func bound(_ bound: Double, _ known: inout [Double: String]) -> String {
+        if let text = known[bound] { return text }
+        let text = bound.exposition
+        known[bound] = text
+        return text
     }
+
+    private static let special: [UInt8] = Array("\\\n\"".utf8)
 
     /// Scalar by scalar: Swift takes CR LF for one character, and the line end in it must not stay.
     private static func escaped(_ text: String, quotes: Bool) -> String {
+        guard text.utf8.contains(where: { special.contains($0) }) else { return text }
         var result = String.UnicodeScalarView()
         for scalar in text.unicodeScalars {
             switch scalar {
