@@ -96,7 +96,7 @@ struct SettingsLoaderTests {
         "worker.lease_seconds": "6", "worker.lease_renewal_seconds": "5",
         "worker.visibility_timeout_seconds": "60", "worker.grace_seconds": "0",
         "worker.wait_seconds": "0.5", "worker.stall_seconds": "45",
-        "health.listen": "[::1]:9465", "limits.envelope_bytes": "1024",
+        "health.listen": "127.0.0.1:9465", "limits.envelope_bytes": "1024",
         "limits.body_bytes": "1024", "limits.nesting_depth": "8", "results.enabled": "false",
         "results.expires_seconds": "1", "dead.maximum_entries": "1",
         "quarantine.maximum_entries": "1", "scheduler.file": "other.yaml",
