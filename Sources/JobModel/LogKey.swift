@@ -20,4 +20,6 @@ package enum LogKey {
     package static let reason = "reason"
     package static let concurrency = "concurrency"
     package static let outageSeconds = "outage_s"
+    package static let healthAddress = "health.address"
+    package static let ageSeconds = "age_s"
 }

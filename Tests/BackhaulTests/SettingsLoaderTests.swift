@@ -1,4 +1,5 @@
 import Foundation
+import Health
 import JobModel
 import Testing
 
@@ -96,6 +97,7 @@ struct SettingsLoaderTests {
         "worker.maximum_deaths": "5", "worker.hard_limit_margin_seconds": "7",
         "worker.visibility_timeout_seconds": "60", "worker.grace_seconds": "0",
         "worker.wait_seconds": "0.5", "worker.drills": "true", "effects.keep_seconds": "7200",
+        "worker.stall_seconds": "45", "health.listen": "127.0.0.1:9465",
         "limits.envelope_bytes": "1024",
         "limits.body_bytes": "1024", "limits.nesting_depth": "8", "results.enabled": "false",
         "results.expires_seconds": "1", "dead.maximum_entries": "1",
@@ -171,6 +173,27 @@ struct SettingsLoaderTests {
                     + "worker.visibility_timeout_seconds; 7999 is less than 2 × 4000"
             ])
         #expect(try load(yaml + "8000").settings.effects.keep == .seconds(8000))
+    }
+
+    @Test("a stall shorter than two waits is refused, and 0 switches it off")
+    func stallRule() throws {
+        #expect(
+            problems("worker:\n  stall_seconds: 9") == [
+                "worker.stall_seconds (test.yaml:2): must be 0 or at least twice "
+                    + "worker.wait_seconds; 9 is less than 2 × 5"
+            ])
+        #expect(try load("worker:\n  stall_seconds: 0").settings.worker.stall == .zero)
+    }
+
+    @Test("where health is served is an address with a port")
+    func healthAddress() throws {
+        #expect(
+            problems("health:\n  listen: 9464") == [
+                "health.listen (test.yaml:2): has no port; write it as 127.0.0.1:9464"
+            ])
+        let loaded = try load("health:\n  listen: 127.0.0.1:9464")
+        #expect(loaded.settings.health.listen?.port == 9464)
+        #expect(try load().settings.health.listen == nil)
     }
 
     @Test("a key given twice is refused, in a file and as flags")

@@ -1,4 +1,5 @@
 import HTTP
+import Health
 import JobModel
 import Logging
 import Postgres
@@ -7,7 +8,8 @@ import Redis
 extension SettingKey {
     /// Every setting, in the order of the documents.
     static let all: [SettingKey] =
-        redis + database + worker + effects + limits + kept + scheduler + http + payments + log
+        redis + database + worker + effects + limits + kept + scheduler + http + payments + health
+        + log
 
     private static let mebibyte = 1_048_576
 
@@ -83,6 +85,11 @@ extension SettingKey {
             "worker.wait_seconds", \.worker.wait, .seconds(0.1...60),
             meaning: "How long an idle worker waits in one blocking call for new work."),
         SettingKey(
+            "worker.stall_seconds", \.worker.stall, .seconds(0...86_400),
+            meaning:
+                "How long a worker may fetch nothing while Redis answers before it is restarted; 0 never."
+        ),
+        SettingKey(
             "worker.drills", \.worker.drills, .truth,
             meaning:
                 "Whether drill.* jobs run, which crash, hang or fill a worker; for exercises only."
@@ -157,6 +164,12 @@ extension SettingKey {
             meaning: "The key sent to the payment gateway."),
     ]
 
+    private static let health: [SettingKey] = [
+        SettingKey(
+            "health.listen", \.health.listen, .optional(.healthAddress),
+            meaning: "Where probes and metrics are answered; not set, no port is opened.")
+    ]
+
     private static let log: [SettingKey] = [
         SettingKey(
             "log.level", \.log.level, .choice, flag: "--log-level",
@@ -183,6 +196,19 @@ extension SettingForm where Value == [AddressRange] {
             text throws(SettingRefusal) in
             do throws(CIDR.ParseError) { return try AddressRange(text) } catch {
                 throw SettingRefusal("holds “\(text)”: \(error.problem)")
+            }
+        }
+    }
+}
+
+extension SettingForm where Value == HealthAddress {
+    static var healthAddress: Self {
+        let accepts = "an address and a port such as 127.0.0.1:9464"
+        return SettingForm(accepts: accepts, show: \.description) {
+            raw throws(SettingRefusal) in
+            let text = try raw.onlyText(accepts)
+            do throws(HealthAddress.ParseError) { return try HealthAddress(text) } catch {
+                throw SettingRefusal(error.problem)
             }
         }
     }

@@ -7,7 +7,7 @@ struct SettingRule: Sendable {
 
     /// Every rule.
     static let all: [SettingRule] = [
-        leaseOutlivesRenewal, connectingFitsInRequest, effectsOutliveMessages,
+        leaseOutlivesRenewal, connectingFitsInRequest, effectsOutliveMessages, stallOutlivesWait,
     ]
 
     /// One renewal may be late or lost, and the lease must still hold.
@@ -19,6 +19,17 @@ struct SettingRule: Sendable {
         guard lease < renewal * 2 else { return nil }
         return "must be at least twice worker.lease_renewal_seconds; "
             + "\(lease.secondsText) is less than 2 × \(renewal.secondsText)"
+    }
+
+    /// An idle worker makes a round trip each time its wait ends, and one may be lost.
+    private static let stallOutlivesWait = SettingRule(
+        keys: ["worker.stall_seconds", "worker.wait_seconds"]
+    ) { settings in
+        let stall = settings.worker.stall
+        let wait = settings.worker.wait
+        guard stall > .zero, stall < wait * 2 else { return nil }
+        return "must be 0 or at least twice worker.wait_seconds; "
+            + "\(stall.secondsText) is less than 2 × \(wait.secondsText)"
     }
 
     private static let connectingFitsInRequest = SettingRule(

@@ -1,3 +1,4 @@
+import Health
 import JobModel
 import Logging
 
@@ -17,6 +18,7 @@ struct Settings: Sendable, Equatable {
     var scheduler = SchedulerSettings()
     var http = HTTPSettings()
     var payments = PaymentsSettings()
+    var health = HealthSettings()
     var log = LogSettings()
 }
 
@@ -51,6 +53,8 @@ struct WorkerSettings: Sendable, Equatable {
     var visibilityTimeout: Duration = .seconds(3600)
     var grace: Duration = .seconds(25)
     var wait: Duration = .seconds(5)
+    /// How long nothing may be fetched while Redis answers; zero switches the watchdog off.
+    var stall: Duration = .seconds(30)
     /// Whether jobs that harm the worker on purpose may be run.
     var drills = false
 }
@@ -89,6 +93,12 @@ struct HTTPSettings: Sendable, Equatable {
 struct PaymentsSettings: Sendable, Equatable {
     var gatewayURL: String?
     var apiKey: Secret?
+}
+
+/// Where probes and scrapes are answered.
+struct HealthSettings: Sendable, Equatable {
+    /// `nil` when not set: no port is opened.
+    var listen: HealthAddress?
 }
 
 /// What is written to standard error.
