@@ -8,6 +8,8 @@ final class RedisLeaseRenewal: LeaseRenewal {
     /// The longest a renewal waits for its answer: the renewals are what finds out that the network
     /// swallows everything, so they must find out soon.
     private static let longestWait = Duration.seconds(4)
+    /// The shortest, however short the lease: a busy server is not a silent one.
+    private static let shortestWait = Duration.seconds(1)
 
     private let renewed = Locked(ContinuousClock.now)
     private let repetition: RedisRepetition
@@ -23,7 +25,8 @@ final class RedisLeaseRenewal: LeaseRenewal {
         let script = broker.scripts.renew
         let renewed = renewed
         repetition = broker.connection.repeatedly(
-            every: period, timeout: min(Self.longestWait, broker.options.lease)
+            every: period,
+            timeout: max(Self.shortestWait, min(Self.longestWait, broker.options.lease))
         ) {
             var call = RedisScriptCall(script, keys: keys)
             call.append(presence.worker)
