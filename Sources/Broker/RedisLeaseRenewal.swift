@@ -5,6 +5,12 @@ import Redis
 
 /// Renews a worker's lease from the connection's own thread, which job code cannot block.
 final class RedisLeaseRenewal: LeaseRenewal {
+    /// The longest a renewal waits for its answer: the renewals are what finds out that the network
+    /// swallows everything, so they must find out soon.
+    private static let longestWait = Duration.seconds(4)
+    /// The shortest, however short the lease: a busy machine needs so long to connect and answer.
+    private static let shortestWait = Duration.seconds(1)
+
     private let renewed = Locked(ContinuousClock.now)
     private let repetition: RedisRepetition
 
@@ -17,7 +23,10 @@ final class RedisLeaseRenewal: LeaseRenewal {
         let record = presence.encoded()
         let script = broker.scripts.renew
         let renewed = renewed
-        repetition = broker.connection.repeatedly(every: period) {
+        repetition = broker.connection.repeatedly(
+            every: period,
+            timeout: max(Self.shortestWait, min(Self.longestWait, broker.options.lease))
+        ) {
             var call = RedisScriptCall(script, keys: keys)
             call.append(presence.worker)
             call.append(lease)

@@ -8,6 +8,11 @@ import TestSupport
 final class PretendedNetwork: Sendable {
     struct Refused: Error {}
 
+    /// Where nobody goes; a pretended channel takes any address.
+    static var somewhere: SocketAddress {
+        get throws { try SocketAddress(ipAddress: "127.0.0.1", port: 1) }
+    }
+
     let loop = NIOAsyncTestingEventLoop()
     let log = RecordedLog()
     let connection: RedisConnection
@@ -16,6 +21,7 @@ final class PretendedNetwork: Sendable {
     /// `refusals` attempts to connect fail before one succeeds.
     init(options: RedisOptions = RedisOptions(), refusals: Int = 0) throws {
         let channels = Probe<NIOAsyncTestingChannel>()
+        let somewhere = try Self.somewhere
         let attempts = Probe<Void>()
         let connector = ChannelConnector { loop, makeHandler in
             attempts.record(())
@@ -27,6 +33,9 @@ final class PretendedNetwork: Sendable {
                 try channel.pipeline.syncOperations.addHandler(makeHandler())
                 channels.record(channel)
                 return channel
+            }.flatMap { (channel: any Channel) in
+                // Without this it would never be active, and no test could see it closed.
+                channel.connect(to: somewhere).map { channel }
             }
         }
         self.channels = channels

@@ -170,8 +170,12 @@ extension SettingForm where Value == [AddressRange] {
 
 extension SettingForm where Value == Secret {
     static var redisURL: Self {
-        .secretURL("redis://[[user]:password@]host[:port][/database] or unix://path[?db=database]")
-        {
+        .secretURL(
+            """
+            redis://[[user]:password@]host[:port][/database], unix://path[?db=database] or \
+            redis-sentinel://[[user]:password@]host,host[/database]?master=name
+            """
+        ) {
             text throws(SettingRefusal) in
             // The message never repeats the address.
             do throws(RedisError) { _ = try RedisAddress(url: text) } catch {
