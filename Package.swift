@@ -104,7 +104,11 @@ let package = Package(
 
         // Beside the house: what tests share
         library(
-            "TestSupport", ["JobModel", "Broker", "Store", "Redis", "Postgres", "Mailbox", log]),
+            "TestSupport",
+            [
+                "JobModel", "Broker", "Store", "Redis", "Postgres", "Mailbox", log, nioCore,
+                nioPosix,
+            ]),
 
         tests("ZlibTests", ["Zlib", "TestSupport"]),
         tests("MailboxTests", ["Mailbox"]),

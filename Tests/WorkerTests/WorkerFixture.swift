@@ -48,11 +48,18 @@ struct WorkerFixture {
 
     init(
         _ options: WorkerOptions = .with { _ in },
+        throughProxy take: ((TCPProxy) -> Void)? = nil,
         body: @escaping @Sendable (ProbeJob.Payload, JobContext) async throws -> Verdict
     ) async throws {
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         server = try await RedisServer.start()
-        broker = try RedisBroker(url: server.url, options: BrokerOptions(), logger: logger)
+        var url = server.url
+        if let take {
+            let proxy = try await TCPProxy.start(to: server.port)
+            take(proxy)
+            url = proxy.redisURL
+        }
+        broker = try RedisBroker(url: url, options: BrokerOptions(), logger: logger)
         raw = try server.connection()
         service = WorkerService(
             broker: broker, registry: JobRegistry([RegisteredJob(ProbeJob(body: body))]),
