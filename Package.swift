@@ -92,7 +92,7 @@ let package = Package(
                 "Payments/README.md", "Provisioning/README.md", "SLA/README.md",
                 "Webhooks/README.md",
             ]),
-        library("Worker", ["JobModel", "Broker", "Mailbox", log]),
+        library("Worker", ["JobModel", "Broker", "Mailbox", "Telemetry", log]),
         library("Scheduler", ["JobModel", "Broker", yaml, log]),
         library(
             "Health", ["JobModel", "Telemetry", "Mailbox", log, nioCore, nioPosix, nioHTTP1]),

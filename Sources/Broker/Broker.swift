@@ -29,12 +29,12 @@ package protocol Broker: Sendable {
     /// Keeps the lease of `presence.worker` alive until the returned handle is cancelled, from a
     /// thread that job code cannot block.
     ///
-    /// Both closures are called on that thread and must be brief: `tags` says what is held, `losing`
-    /// hears which of it is in flight no more (settled meanwhile, or taken away).
+    /// Both closures are called on that thread and must be brief: `tags` says what is held, `renewed`
+    /// hears of each renewal which of it is in flight no more (settled meanwhile, or taken away).
     func keepLease(
         of presence: WorkerPresence, every period: Duration,
         holding tags: @escaping @Sendable () -> [String],
-        losing: @escaping @Sendable ([String]) -> Void
+        renewed: @escaping @Sendable (_ gone: [String]) -> Void
     ) -> any LeaseRenewal
 
     /// Notes that `worker` begins to run a message that another worker died holding, so that its own

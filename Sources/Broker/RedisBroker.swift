@@ -127,10 +127,10 @@ package final class RedisBroker: Broker {
     package func keepLease(
         of presence: WorkerPresence, every period: Duration,
         holding tags: @escaping @Sendable () -> [String],
-        losing: @escaping @Sendable ([String]) -> Void
+        renewed: @escaping @Sendable (_ gone: [String]) -> Void
     ) -> any LeaseRenewal {
         RedisLeaseRenewal(
-            broker: self, presence: presence, every: period, holding: tags, losing: losing)
+            broker: self, presence: presence, every: period, holding: tags, onRenewal: renewed)
     }
 
     // MARK: Calls

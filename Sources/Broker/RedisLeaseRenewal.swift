@@ -15,7 +15,7 @@ final class RedisLeaseRenewal: LeaseRenewal {
     init(
         broker: RedisBroker, presence: WorkerPresence, every period: Duration,
         holding tags: @escaping @Sendable () -> [String],
-        losing: @escaping @Sendable ([String]) -> Void
+        onRenewal: @escaping @Sendable (_ gone: [String]) -> Void
     ) {
         let keys = [broker.keys.workers, broker.keys.presence, broker.keys.unackedIndex]
         let lease = Int(broker.options.lease.inMilliseconds)
@@ -34,8 +34,7 @@ final class RedisLeaseRenewal: LeaseRenewal {
         } onReply: { reply in
             guard case .success(let answer) = reply else { return }
             renewed.withLock { $0 = ContinuousClock.now }
-            let gone = (answer.array ?? []).compactMap(\.string)
-            if !gone.isEmpty { losing(gone) }
+            onRenewal((answer.array ?? []).compactMap(\.string))
         }
     }
 

@@ -89,6 +89,7 @@ final class ActiveRuns: Sendable {
 
     /// Asks runs to end whose message another worker has by now.
     func lose(_ tags: [String]) {
+        guard !tags.isEmpty else { return }
         let tags = Set(tags)
         cut(because: .leaseLost) { tag, _ in tags.contains(tag) }
     }

@@ -1,6 +1,7 @@
 import Broker
 import JobModel
 import Mailbox
+import Telemetry
 
 /// Hands deliveries to the processors, reserving in batches for all of them at once.
 ///
@@ -13,10 +14,6 @@ final class Fetcher: Sendable {
         var idle: [CheckedContinuation<Delivery?, Never>] = []
         var isQuiet = false
         var isDraining = false
-        /// When a round trip last succeeded, or there was last nothing to fetch for.
-        var lastFetch: ContinuousClock.Instant?
-        /// Whether every processor is busy: then nothing is to be fetched.
-        var isContent = false
     }
 
     private let state = Locked(State())
@@ -26,7 +23,7 @@ final class Fetcher: Sendable {
     private let held: HeldLeases
     private let pace: Pace
     private let outage: Outage.Witness
-    private let clock = ContinuousClock()
+    private let metrics: WorkerMetrics
     private let giveBack: @Sendable ([Delivery]) async -> Void
     /// Raised when a processor wants work.
     private let demand = Signal()
@@ -38,7 +35,8 @@ final class Fetcher: Sendable {
 
     init(
         broker: any Broker, worker: WorkerID, options: WorkerOptions, held: HeldLeases,
-        pace: Pace, outage: Outage, giveBack: @escaping @Sendable ([Delivery]) async -> Void
+        pace: Pace, outage: Outage, metrics: WorkerMetrics,
+        giveBack: @escaping @Sendable ([Delivery]) async -> Void
     ) {
         self.broker = broker
         self.worker = worker
@@ -46,6 +44,7 @@ final class Fetcher: Sendable {
         self.held = held
         self.pace = pace
         self.outage = outage.witness("fetch")
+        self.metrics = metrics
         self.giveBack = giveBack
     }
 
@@ -62,16 +61,6 @@ final class Fetcher: Sendable {
             }
             if let answer { continuation.resume(returning: answer) }
             if runsLow { demand.raise() }
-        }
-    }
-
-    /// How long ago a fetch last succeeded; zero while there is nothing to fetch for, nil before the
-    /// first.
-    var age: Duration? {
-        let now = clock.now
-        return state.withLock { state in
-            if state.isContent || state.isQuiet || state.isDraining { return .zero }
-            return state.lastFetch.map { now - $0 }
         }
     }
 
@@ -126,18 +115,16 @@ final class Fetcher: Sendable {
         while !isDraining {
             let count = wanted
             guard count > 0 else {
-                state.withLock { $0.isContent = true }
+                metrics.vitals.fetch.rest()
                 await demand.wait()
-                state.withLock { state in
-                    state.isContent = false
-                    if state.lastFetch != nil { state.lastFetch = clock.now }
-                }
+                metrics.vitals.fetch.resume()
                 continue
             }
             do throws(BrokerError) {
                 let deliveries = try await broker.reserve(
                     upTo: count, for: worker, from: order.lists(turn: turn))
-                succeeded()
+                outage.ended()
+                metrics.reserved(deliveries.count)
                 turn &+= 1
                 await accept(deliveries)
                 guard deliveries.isEmpty, !isStopping else { continue }
@@ -155,7 +142,8 @@ final class Fetcher: Sendable {
             if isDraining { return }
             do throws(BrokerError) {
                 let deliveries = try await waiter.wait(upTo: options.waitLimit)
-                succeeded()
+                outage.ended()
+                metrics.waited()
                 if deliveries.isEmpty { continue }
                 idleness.close()
                 await accept(deliveries)
@@ -200,11 +188,6 @@ final class Fetcher: Sendable {
             if state.idle.isEmpty, state.ready.count > ahead / 2 { return 0 }
             return min(options.batchSize, state.idle.count + ahead - state.ready.count)
         }
-    }
-
-    private func succeeded() {
-        outage.ended()
-        state.withLock { $0.lastFetch = clock.now }
     }
 
     private var isDraining: Bool { state.withLock { $0.isDraining } }

@@ -3,16 +3,17 @@ import Foundation
 import JobModel
 import Logging
 import Mailbox
+import Telemetry
 
 /// One log line for each job outcome, and counts of them.
 final class Journal: Sendable {
     private let counts = Locked([String: Int]())
     private let logger: Logger
-    private let time: any TimeSource
+    private let metrics: WorkerMetrics
 
-    init(logger: Logger, time: any TimeSource) {
+    init(logger: Logger, metrics: WorkerMetrics) {
         self.logger = logger
-        self.time = time
+        self.metrics = metrics
     }
 
     /// Messages settled since the start.
@@ -29,9 +30,20 @@ final class Journal: Sendable {
         let isLost = answer == .leaseLost && !isRepeat
         let word = isLost ? "lease_lost" : conclusion.outcome.word
         counts.withLock { $0[word, default: 0] += 1 }
+        measure(conclusion, word, isLost: isLost)
         let (level, sentence) = announcement(conclusion.outcome, isLost: isLost)
         guard logger.logLevel <= level else { return }
         logger.log(level: level, sentence, metadata: metadata(of: conclusion, word))
+    }
+
+    private func measure(_ conclusion: Conclusion, _ word: String, isLost: Bool) {
+        metrics.finished(
+            queue: conclusion.delivery.queue.text, job: conclusion.name?.text, outcome: word,
+            after: conclusion.elapsed > .zero ? conclusion.elapsed : nil)
+        if isLost { metrics.leaseLost() }
+        if case .quarantined(let report) = conclusion.outcome, !isLost {
+            metrics.quarantined(reason: report.code)
+        }
     }
 
     /// Notes jobs that ran and whose end Redis never heard of.

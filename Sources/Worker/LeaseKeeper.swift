@@ -1,6 +1,7 @@
 import Broker
 import JobModel
 import Mailbox
+import Telemetry
 
 /// Keeps this worker's lease on all that it holds, and knows whether it still stands.
 final class LeaseKeeper: Sendable {
@@ -9,25 +10,30 @@ final class LeaseKeeper: Sendable {
     private let options: WorkerOptions
     private let held: HeldLeases
     private let runs: ActiveRuns
+    private let metrics: WorkerMetrics
     private let renewal = Locked<(any LeaseRenewal)?>(nil)
 
     init(
         broker: any Broker, presence: WorkerPresence, options: WorkerOptions, held: HeldLeases,
-        runs: ActiveRuns
+        runs: ActiveRuns, metrics: WorkerMetrics
     ) {
         self.broker = broker
         self.presence = presence
         self.options = options
         self.held = held
         self.runs = runs
+        self.metrics = metrics
     }
 
     /// Begins to renew.
     func start() {
-        let made = broker.keepLease(of: presence, every: options.leaseRenewal) { [held] in
-            held.all
-        } losing: { [runs] tags in
-            runs.lose(tags)
+        let made = broker.keepLease(of: presence, every: options.leaseRenewal) {
+            [held, metrics] in
+            metrics.vitals.beat(.renewal)
+            return held.all
+        } renewed: { [runs, metrics] gone in
+            metrics.leaseRenewed()
+            runs.lose(gone)
         }
         renewal.withLock { $0 = made }
     }

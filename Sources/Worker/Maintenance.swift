@@ -1,6 +1,7 @@
 package import Broker
 import JobModel
 package import Logging
+package import Telemetry
 
 /// Moves delayed messages to their queues when their time has come.
 struct DuePromoter: Sendable {
@@ -10,10 +11,13 @@ struct DuePromoter: Sendable {
 
     let broker: any Broker
     let options: WorkerOptions
+    var metrics: WorkerMetrics?
 
     /// One round; returns how long to sleep before the next.
     func runOnce() async throws(BrokerError) -> Duration {
+        metrics?.vitals.beat(.maintenance)
         let promotion = try await broker.promoteDue(limit: options.maintenanceBatch)
+        if promotion.count > 0 { metrics?.promoted(promotion.count) }
         if promotion.count == options.maintenanceBatch { return .zero }
         let wait = promotion.untilNext ?? options.maintenanceInterval
         return min(max(wait, Self.resolution), options.maintenanceInterval)
@@ -25,11 +29,14 @@ struct LeaseReaper: Sendable {
     let broker: any Broker
     let options: WorkerOptions
     let logger: Logger
+    var metrics: WorkerMetrics?
 
     /// One round; returns how long to sleep before the next.
     func runOnce() async throws(BrokerError) -> Duration {
         let reclaimed = try await broker.reclaimExpired(limit: options.maintenanceBatch)
         logger.log(reclaimed)
+        if reclaimed.count > 0 { metrics?.reclaimed(reclaimed.count) }
+        for poisoned in reclaimed.poisoned { metrics?.quarantined(reason: poisoned.code) }
         return reclaimed.count >= options.maintenanceBatch ? .zero : options.reapingInterval
     }
 }
@@ -73,10 +80,12 @@ package struct MaintenanceLoop: Sendable {
 
     /// Promotion and reclaiming side by side, as workers and schedulers run them.
     package static func all(
-        broker: any Broker, options: WorkerOptions, outage: Outage, logger: Logger
+        broker: any Broker, options: WorkerOptions, outage: Outage, metrics: WorkerMetrics? = nil,
+        logger: Logger
     ) -> [MaintenanceLoop] {
-        let promoter = DuePromoter(broker: broker, options: options)
-        let reaper = LeaseReaper(broker: broker, options: options, logger: logger)
+        let promoter = DuePromoter(broker: broker, options: options, metrics: metrics)
+        let reaper = LeaseReaper(
+            broker: broker, options: options, logger: logger, metrics: metrics)
         return [
             MaintenanceLoop("promote", outage: outage, promoter.runOnce),
             MaintenanceLoop("reclaim", outage: outage, reaper.runOnce),

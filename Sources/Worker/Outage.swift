@@ -2,6 +2,7 @@ import Broker
 import JobModel
 package import Logging
 import Mailbox
+package import Telemetry
 
 /// Reports that the broker cannot be used: one line when it begins, one when it ends, however many
 /// loops of the process meet it.
@@ -17,9 +18,13 @@ package final class Outage: Sendable {
 
     private let state = Locked(State())
     private let logger: Logger
+    private let metrics: WorkerMetrics?
     private let clock = ContinuousClock()
 
-    package init(logger: Logger) { self.logger = logger }
+    package init(logger: Logger, metrics: WorkerMetrics? = nil) {
+        self.logger = logger
+        self.metrics = metrics
+    }
 
     /// One loop's view: what it reports and asks.
     struct Witness: Sendable {
@@ -49,6 +54,7 @@ package final class Outage: Sendable {
             return (isFirst, state.failures[witness] ?? 0)
         }
         if isFirst {
+            metrics?.brokerFailed()
             logger.error(
                 "the broker cannot be used; trying again",
                 metadata: [
@@ -71,6 +77,7 @@ package final class Outage: Sendable {
             return state.since
         }
         guard let since else { return }
+        metrics?.brokerAnswered()
         let seconds = (clock.now - since).inSeconds
         logger.notice(
             "the broker can be used again",

@@ -2,6 +2,7 @@ import Broker
 import JobModel
 import Logging
 import Mailbox
+import Telemetry
 
 /// Gathers conclusions and settles them in batches, one round trip each.
 ///
@@ -26,10 +27,11 @@ final class Settler: Sendable {
     private let outage: Outage
     private let witness: Outage.Witness
     private let journal: Journal
+    private let metrics: WorkerMetrics
 
     init(
         broker: any Broker, plan: SettlementPlan, options: WorkerOptions, held: HeldLeases,
-        pace: Pace, outage: Outage, journal: Journal
+        pace: Pace, outage: Outage, journal: Journal, metrics: WorkerMetrics
     ) {
         self.broker = broker
         self.plan = plan
@@ -39,6 +41,7 @@ final class Settler: Sendable {
         self.outage = outage
         witness = outage.witness("settle")
         self.journal = journal
+        self.metrics = metrics
     }
 
     /// Leaves `conclusion` to be settled; returns once there is room for it.
@@ -116,6 +119,8 @@ final class Settler: Sendable {
                 throw BrokerError(code: .server, message: "Redis refused to settle jobs")
             } catch {
                 isRepeat = true
+                metrics.settleRepeated(open.count)
+                metrics.set(.unsettled, to: open.count + pendingCount)
                 let wait = witness.began(error)
                 if isClosed, outage.age > options.settleLimit {
                     journal.recordUnsettled(open.count)
@@ -125,6 +130,7 @@ final class Settler: Sendable {
             }
         }
         witness.ended()
+        if isRepeat { metrics.set(.unsettled, to: pendingCount) }
     }
 
     private var isClosed: Bool { state.withLock { $0.isClosed } }

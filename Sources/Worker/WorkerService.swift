@@ -2,6 +2,7 @@ package import Broker
 package import JobModel
 package import Logging
 import Mailbox
+package import Telemetry
 
 /// One worker process: fetch → run → settle in many lanes, and the loops that keep it honest.
 ///
@@ -23,13 +24,13 @@ package final class WorkerService: Sendable {
     }
 
     /// How often time limits are looked at; a run may be this late.
-    private static let pulseMicroseconds: UInt32 = 50_000
+    private static let tickMicroseconds: UInt32 = 50_000
 
     private let broker: any Broker
     private let options: WorkerOptions
     private let presence: WorkerPresence
     private let logger: Logger
-    private let held = HeldLeases()
+    private let held: HeldLeases
     private let runs = ActiveRuns()
     private let lease: LeaseKeeper
     private let fetcher: Fetcher
@@ -38,6 +39,7 @@ package final class WorkerService: Sendable {
     private let cancellations: CancellationWatch
     private let journal: Journal
     private let outage: Outage
+    private let metrics: WorkerMetrics
     private let onStuck: @Sendable () -> Void
     private let state = Locked(State())
     private let draining = Signal()
@@ -51,8 +53,9 @@ package final class WorkerService: Sendable {
     /// given up block every thread: nothing but the end of the process helps then.
     package init(
         broker: any Broker, registry: JobRegistry, presence: WorkerPresence,
-        options: WorkerOptions, effects: (any EffectLedger)? = nil, time: any TimeSource,
-        logger: Logger, onStuck: @escaping @Sendable () -> Void = {}
+        options: WorkerOptions, effects: (any EffectLedger)? = nil,
+        metrics given: WorkerMetrics? = nil, time: any TimeSource, logger: Logger,
+        onStuck: @escaping @Sendable () -> Void = {}
     ) {
         self.broker = broker
         self.options = options
@@ -61,15 +64,24 @@ package final class WorkerService: Sendable {
         self.onStuck = onStuck
         let worker = WorkerID(text: presence.worker)
         let pace = Pace()
-        let outage = Outage(logger: logger)
+        let metrics =
+            given
+            ?? WorkerMetrics(
+                registry: MetricRegistry(), vitals: WorkerVitals(), version: presence.version,
+                jobNames: registry.names.map(\.text), queues: presence.queues)
+        self.metrics = metrics
+        let outage = Outage(logger: logger, metrics: metrics)
         self.outage = outage
-        journal = Journal(logger: logger, time: time)
+        held = HeldLeases(metrics: metrics)
+        journal = Journal(logger: logger, metrics: metrics)
         let settler = Settler(
             broker: broker, plan: SettlementPlan(time: time, storesResults: options.storesResults),
-            options: options, held: held, pace: pace, outage: outage, journal: journal)
+            options: options, held: held, pace: pace, outage: outage, journal: journal,
+            metrics: metrics)
         self.settler = settler
         lease = LeaseKeeper(
-            broker: broker, presence: presence, options: options, held: held, runs: runs)
+            broker: broker, presence: presence, options: options, held: held, runs: runs,
+            metrics: metrics)
         cancellations = CancellationWatch(
             broker: broker, runs: runs, interval: options.cancellationInterval)
         runner = JobRunner(
@@ -79,7 +91,8 @@ package final class WorkerService: Sendable {
             lease: lease, effects: effects, classifier: OutcomeClassifier(time: time), time: time,
             logger: logger)
         fetcher = Fetcher(
-            broker: broker, worker: worker, options: options, held: held, pace: pace, outage: outage
+            broker: broker, worker: worker, options: options, held: held, pace: pace,
+            outage: outage, metrics: metrics
         ) { deliveries in
             for delivery in deliveries {
                 await settler.settle(
@@ -94,9 +107,11 @@ package final class WorkerService: Sendable {
     @discardableResult
     package func run() async -> WorkerEnd {
         lease.start()
-        let pulse = Pulse(name: "limits", everyMicroseconds: Self.pulseMicroseconds) {
-            [runs, onStuck] in
+        metrics.vitals.notePrepared()
+        let ticker = Ticker(name: "limits", everyMicroseconds: Self.tickMicroseconds) {
+            [runs, metrics, onStuck] in
             if runs.sweep() { onStuck() }
+            metrics.set(.jobsRunning, to: runs.count)
         }
         await withTaskGroup(of: Void.self) { services in
             services.addTask { await self.settler.run() }
@@ -107,7 +122,7 @@ package final class WorkerService: Sendable {
             }
             settler.close()
         }
-        pulse.stop()
+        ticker.stop()
         lease.stop()
         // While Redis is gone, or when this fails, the lease runs out by itself.
         if outage.age == .zero { try? await broker.leave(WorkerID(text: presence.worker)) }
@@ -126,6 +141,7 @@ package final class WorkerService: Sendable {
             return true
         }
         guard isNew else { return }
+        metrics.vitals.note(quiet: true)
         logger.notice("quiet", metadata: [LogKey.count: "\(held.count)"])
         await fetcher.quiet()
     }
@@ -170,7 +186,8 @@ package final class WorkerService: Sendable {
     /// Where it stands.
     package var status: WorkerStatus {
         let (phase, lostSlots) = state.withLock { ($0.phase, $0.lostSlots) }
-        let fetchAge = fetcher.age
+        let fetch = metrics.vitals.fetch
+        let fetchAge = fetch.count == 0 ? nil : fetch.age ?? .zero
         return WorkerStatus(
             phase: phase == .starting && fetchAge != nil ? .working : phase, running: runs.count,
             held: held.count, lostSlots: lostSlots, concurrency: options.concurrency,
@@ -184,9 +201,9 @@ package final class WorkerService: Sendable {
     // MARK: Work
 
     private var maintenanceLoops: [MaintenanceLoop] {
-        MaintenanceLoop.all(broker: broker, options: options, outage: outage, logger: logger) + [
-            MaintenanceLoop("cancellations", outage: outage, cancellations.runOnce)
-        ]
+        MaintenanceLoop.all(
+            broker: broker, options: options, outage: outage, metrics: metrics, logger: logger)
+            + [MaintenanceLoop("cancellations", outage: outage, cancellations.runOnce)]
     }
 
     private func work() async {
@@ -208,6 +225,7 @@ package final class WorkerService: Sendable {
             }
             await draining.wait()
             enter(.draining)
+            metrics.vitals.noteDraining()
             runs.end(within: options.grace + options.cancelLimit)
             cancellations.stop()
             settler.drain()
@@ -242,7 +260,11 @@ package final class WorkerService: Sendable {
     }
 
     private func slotLost() {
-        state.withLock { $0.lostSlots += 1 }
+        let count = state.withLock { state in
+            state.lostSlots += 1
+            return state.lostSlots
+        }
+        metrics.set(.slotsLost, to: count)
         recycle(because: "a job ignored its cancellation")
     }
 

@@ -1,7 +1,7 @@
 import Glibc
 
 /// Calls a closure again and again from a thread of its own, whatever Swift's cooperative pool does.
-package final class Pulse: Sendable {
+package final class Ticker: Sendable {
     private let isStopped = Locked(false)
 
     /// Begins to call `beat`, which must be brief, every `microseconds` until stopped.
