@@ -22,4 +22,10 @@ struct Main: AsyncParsableCommand {
             QuarantineCommand.self, DeadCommand.self, DoctorCommand.self, MigrateCommand.self,
             SettingsCommand.self, VersionCommand.self,
         ])
+
+    /// Signals first, while there is one thread: those made later inherit what it blocks.
+    static func main() async {
+        ServiceSignals.blockIfNeeded(arguments: CommandLine.arguments)
+        await main(nil)
+    }
 }

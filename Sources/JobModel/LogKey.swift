@@ -19,4 +19,11 @@ package enum LogKey {
     package static let count = "count"
     package static let concurrency = "concurrency"
     package static let outageSeconds = "outage_s"
+    package static let process = "process"
+    package static let processID = "process.id"
+    package static let exit = "exit"
+    package static let restartSeconds = "restart_s"
+    package static let reason = "reason"
+    package static let signal = "signal"
+    package static let phase = "phase"
 }

@@ -36,7 +36,7 @@ enum SwiftRules {
 
     /// Modules whose deadlines are those of sockets and threads, or that choose the clock for all.
     static let clockModules: Set = [
-        "Backhaul", "Redis", "Postgres", "HTTP", "Mailbox", "TestSupport",
+        "Backhaul", "Redis", "Postgres", "HTTP", "Mailbox", "ProcessControl", "TestSupport",
     ]
 
     static func wallClocks(_ file: TidyFile) -> [Finding] {

@@ -7,7 +7,7 @@ import Redis
 extension SettingKey {
     /// Every setting, in the order of the documents.
     static let all: [SettingKey] =
-        redis + database + worker + limits + kept + scheduler + http + payments + log
+        redis + database + worker + processes + limits + kept + scheduler + http + payments + log
 
     private static let mebibyte = 1_048_576
 
@@ -73,6 +73,27 @@ extension SettingKey {
         SettingKey(
             "worker.wait_seconds", \.worker.wait, .seconds(0.1...60),
             meaning: "How long an idle worker waits in one blocking call for new work."),
+    ]
+
+    private static let processes: [SettingKey] = [
+        SettingKey(
+            "worker.processes", \.worker.processes, .wholeNumber(1...64, unit: "processes"),
+            flag: "--processes",
+            meaning: "Worker processes to run; with more than 1 a supervisor keeps them."),
+        SettingKey(
+            "worker.recycle_after_jobs", \.worker.recycleAfterJobs,
+            .wholeNumber(0...1_000_000_000, unit: "jobs"),
+            meaning: "After how many jobs a worker process is replaced by a fresh one; 0 for never."
+        ),
+        SettingKey(
+            "worker.recycle_at_bytes", \.worker.recycleAtBytes,
+            .wholeNumber(0...(1_048_576 * mebibyte), unit: "bytes"),
+            meaning:
+                "At how much resident memory a worker process is replaced by a fresh one; 0 for never."
+        ),
+        SettingKey(
+            "supervisor.stop_timeout_seconds", \.supervisor.stopTimeout, .seconds(1...90_000),
+            meaning: "How long a supervised process may take to stop before it is killed."),
     ]
 
     private static let limits: [SettingKey] = [

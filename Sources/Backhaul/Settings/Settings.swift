@@ -9,6 +9,7 @@ struct Settings: Sendable, Equatable {
     var redis = RedisSettings()
     var database = DatabaseSettings()
     var worker = WorkerSettings()
+    var supervisor = SupervisorSettings()
     var limits = WireLimits()
     var results = ResultsSettings()
     var dead = KeptSettings()
@@ -48,6 +49,14 @@ struct WorkerSettings: Sendable, Equatable {
     var visibilityTimeout: Duration = .seconds(3600)
     var grace: Duration = .seconds(25)
     var wait: Duration = .seconds(5)
+    var processes = 1
+    var recycleAfterJobs = 0
+    var recycleAtBytes = 0
+}
+
+/// How several worker processes are kept.
+struct SupervisorSettings: Sendable, Equatable {
+    var stopTimeout: Duration = .seconds(40)
 }
 
 /// What is kept of finished jobs for whoever waits on them.

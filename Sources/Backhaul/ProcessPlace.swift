@@ -1,0 +1,53 @@
+import ProcessControl
+import Supervisor
+
+/// Whether this process stands alone or is one of a supervisor's.
+enum ProcessPlace: Sendable {
+    case alone
+    case supervised(number: Int, line: Lifeline)
+
+    /// The variable by which a supervisor tells a process its number.
+    static let environmentName = "BACKHAUL_CHILD"
+
+    /// What a process ends with that its supervisor is to start anew: EX_TEMPFAIL of sysexits(3).
+    static let recycleCode = Supervisor.recycleCode
+
+    /// Reads the environment.
+    ///
+    /// - Throws: `CommandFailure` when it speaks of a supervisor and there is none.
+    init(environment: [String: String]) throws {
+        guard let text = environment[Self.environmentName] else {
+            self = .alone
+            return
+        }
+        guard let number = Int(text), let line = Lifeline(inherited: Lifeline.descriptor) else {
+            throw CommandFailure(
+                "\(Self.environmentName) is set, and no supervisor started this process",
+                advice: "unset it; `backhaul worker --processes N` sets it for its own processes")
+        }
+        self = .supervised(number: number, line: line)
+    }
+
+    /// The program of the supervised process with that number: this one, with its arguments.
+    static func image(of number: Int, environment: [String: String]) -> ProcessImage {
+        var environment = environment
+        environment[environmentName] = "\(number)"
+        // systemd hears of the service from its main process alone.
+        for name in ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"] { environment[name] = nil }
+        return .current(environment: environment)
+    }
+
+    var number: Int? {
+        if case .supervised(let number, _) = self { return number }
+        return nil
+    }
+
+    var isSupervised: Bool { number != nil }
+
+    var line: Lifeline {
+        switch self {
+        case .alone: Lifeline()
+        case .supervised(_, let line): line
+        }
+    }
+}
