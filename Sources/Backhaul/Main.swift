@@ -1,7 +1,6 @@
 import ArgumentParser
 
-/// The program: one executable, one vocabulary, one configuration.
-@main
+/// The command line: one executable, one vocabulary, one configuration.
 struct Main: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "backhaul",
@@ -22,10 +21,4 @@ struct Main: AsyncParsableCommand {
             QuarantineCommand.self, DeadCommand.self, DoctorCommand.self, MigrateCommand.self,
             SettingsCommand.self, VersionCommand.self,
         ])
-
-    /// Signals first, while there is one thread: those made later inherit what it blocks.
-    static func main() async {
-        ServiceSignals.blockIfNeeded(arguments: CommandLine.arguments)
-        await main(nil)
-    }
 }

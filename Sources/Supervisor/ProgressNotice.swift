@@ -28,18 +28,19 @@ package final class ProgressNotice: Sendable {
         return min(Self.statusInterval, period / 2)
     }
 
-    /// Says what is new: readiness once, a changed status once a second at most, and a sign of life
+    /// Says what is new: readiness once, a changed status once a second at most and with it, and a sign of life
     /// each time while there is progress.
     package func tell(isReady: Bool, status: String, isProgressing: Bool, now: Duration) {
         guard let socket else { return }
         let fields = state.withLock { state in
             var fields: [String] = []
-            if isReady, !state.isReadySent, !state.isStopping {
+            let isNews = isReady && !state.isReadySent && !state.isStopping
+            if isNews {
                 state.isReadySent = true
                 fields.append("READY=1")
             }
             let isDue = state.statusAt.map { now - $0 >= Self.statusInterval } ?? true
-            if status != state.status, isDue {
+            if status != state.status, isDue || isNews {
                 state.status = status
                 state.statusAt = now
                 fields.append("STATUS=\(status)")
