@@ -128,6 +128,7 @@ let package = Package(
             "BackhaulTests",
             [
                 "Backhaul", "JobModel", "Redis", "Postgres", "HTTP", "Broker", "Store", "Worker",
+                "Supervisor",
                 "TestSupport", arguments, log,
             ]),
         tests(
