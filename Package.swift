@@ -128,7 +128,7 @@ let package = Package(
             "BackhaulTests",
             [
                 "Backhaul", "JobModel", "Redis", "Postgres", "HTTP", "Broker", "Store", "Worker",
-                "Supervisor",
+                "Supervisor", "ProcessControl", "Mailbox",
                 "TestSupport", arguments, log,
             ]),
         tests(

@@ -13,6 +13,7 @@ final class WorkerSignals: Sendable {
         /// manager may tell both the supervisor and its processes of one stop.
         var stops = (supervisor: 0, others: 0)
         var isReloading = false
+        var isStopping = false
     }
 
     private let worker: any WorkerControl
@@ -23,11 +24,10 @@ final class WorkerSignals: Sendable {
     private let logger: Logger
     private let state = Locked(State())
 
-    /// - Parameters:
-    ///   - supervisor: the process whose requests are counted apart.
-    ///   - checkSettings: says what is wrong with the settings as they are now.
-    ///   - willReload: called before draining for a reload.
-    ///   - willStop: called once, before draining for good.
+    /// Makes the table; nothing is listened to here.
+    ///
+    /// Requests of the process `supervisor` are counted apart. `checkSettings` says what is wrong
+    /// with the settings as they are now; `willReload` and `willStop` are called before draining.
     init(
         _ worker: any WorkerControl, supervisor: Int32?,
         checkSettings: @escaping @Sendable () -> String?,
@@ -52,7 +52,10 @@ final class WorkerSignals: Sendable {
         case .term, .int: stop(received)
         case .quit:
             logger.notice("told to stop", metadata: [LogKey.signal: "\(signal)"])
-            state.withLock { $0.isReloading = false }
+            state.withLock { state in
+                state.isReloading = false
+                state.isStopping = true
+            }
             willStop()
             worker.abandon()
         case .tstp, .usr1:
@@ -67,6 +70,7 @@ final class WorkerSignals: Sendable {
     private func stop(_ received: SignalReader.Received) {
         let count = state.withLock { state in
             state.isReloading = false
+            state.isStopping = true
             if received.sender == supervisor {
                 state.stops.supervisor += 1
             } else {
@@ -96,8 +100,10 @@ final class WorkerSignals: Sendable {
         }
         logger.notice("told to start anew", metadata: [LogKey.signal: "\(signal)"])
         let isFirst = state.withLock { state in
-            defer { state.isReloading = true }
-            return !state.isReloading && state.stops == (0, 0)
+            // A process that ends does not start anew.
+            guard !state.isStopping, !state.isReloading else { return false }
+            state.isReloading = true
+            return true
         }
         guard isFirst else { return }
         willReload()

@@ -56,7 +56,8 @@ package struct ProcessImage: Sendable {
         // Safe: at most `count` bytes are written into the array that outlives the call.
         let count = unsafe readlink("/proc/self/exe", &buffer, buffer.count)
         guard count > 0 else { return CommandLine.arguments.first ?? "" }
-        let path = String(decoding: buffer.prefix(count).map(UInt8.init(bitPattern:)), as: UTF8.self)
+        let bytes = buffer.prefix(count).map(UInt8.init(bitPattern:))
+        let path = String(decoding: bytes, as: UTF8.self)
         let mark = " (deleted)"
         return path.hasSuffix(mark) ? String(path.dropLast(mark.count)) : path
     }()

@@ -12,6 +12,11 @@ package final class SignalReader: Sendable {
     package struct Received: Sendable {
         package let signal: ProcessSignal
         package let sender: Int32
+
+        package init(_ signal: ProcessSignal, from sender: Int32 = 0) {
+            self.signal = signal
+            self.sender = sender
+        }
     }
 
     private final class Source: Sendable {
@@ -49,7 +54,7 @@ package final class SignalReader: Sendable {
                 let number = unsafe linux_next_signal(descriptor, &sender)
                 guard number != 0 else { return nil }
                 guard let signal = ProcessSignal(rawValue: number) else { continue }
-                return Received(signal: signal, sender: sender)
+                return Received(signal, from: sender)
             }
         }
     }

@@ -51,10 +51,11 @@ package final class SpawnedProcess: Sendable {
             let watch = ChildWatch(pid: pid, line: ours)
             watch.untilEnd(hear)
             // Under the lock, so that nobody signals a number that may already be another's.
-            ended(isReaped.withLock { isReaped in
+            let status = isReaped.withLock { isReaped in
                 isReaped = true
                 return watch.reap()
-            })
+            }
+            ended(status)
         }
     }
 

@@ -2,8 +2,9 @@ import Glibc
 
 /// The clock that never goes back, for deadlines on threads of our own.
 package enum SteadyTime {
-    /// The time since some fixed moment, usually the machine's start; it stands still while the
-    /// machine is suspended. Source: clock_gettime(2), CLOCK_MONOTONIC.
+    /// The time since some fixed moment, usually the machine's start.
+    ///
+    /// It stands still while the machine is suspended. Source: clock_gettime(2), CLOCK_MONOTONIC.
     package static var now: Duration {
         var time = timespec()
         // Safe: `time` is written before the call returns.

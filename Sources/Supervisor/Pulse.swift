@@ -35,18 +35,18 @@ package final class Pulse: Sendable {
 
     /// Begins.
     ///
-    /// - Parameters:
-    ///   - lifeline: the line to the supervisor; one that nobody holds for a process without.
-    ///   - isSupervised: whether the supervisor decides when this process is replaced.
-    ///   - grace: how long running jobs may go on once the supervisor is gone.
+    /// `lifeline` is the line to the supervisor, one that nobody holds for a process without. With
+    /// `isSupervised` the supervisor decides when this process is replaced. `grace` and `margin` are
+    /// how long running jobs may go on once the supervisor is gone, and what may follow.
     package init(
         of subject: Subject, lifeline: Lifeline, isSupervised: Bool, notice: ProgressNotice,
-        recycling: RecyclingRule, grace: Duration, logger: Logger
+        recycling: RecyclingRule, grace: Duration, margin: Duration = Pulse.margin,
+        logger: Logger
     ) {
         self.lifeline = lifeline
         let beat = Beat(
             subject: subject, lifeline: lifeline, isSupervised: isSupervised, notice: notice,
-            recycling: recycling, grace: grace, logger: logger)
+            recycling: recycling, patience: grace + margin, logger: logger)
         let isStopped = isStopped
         thread = OwnerThread(name: "pulse") { beat.run { isStopped.withLock { $0 } } }
     }
@@ -69,7 +69,8 @@ private struct Beat: Sendable {
     let isSupervised: Bool
     let notice: ProgressNotice
     let recycling: RecyclingRule
-    let grace: Duration
+    /// From the end of the supervisor to that of this process, at the latest.
+    let patience: Duration
     let logger: Logger
 
     func run(until isStopped: () -> Bool) {
@@ -82,7 +83,7 @@ private struct Beat: Sendable {
             if case .orphaned = wait {
                 logger.error("the supervisor is gone; draining")
                 subject.drain()
-                endAt = SteadyTime.now + grace + Pulse.margin
+                endAt = SteadyTime.now + patience
             }
             if let endAt, SteadyTime.now >= endAt {
                 // Jobs that ignore everything: their lease runs out, and another worker has them.

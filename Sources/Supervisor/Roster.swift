@@ -168,7 +168,8 @@ struct Roster {
         // Whoever comes now is fresh.
         replacing.removeAll { $0.number == index + 1 }
         slots[index].forgetReplacement()
-        if status == .exited(Supervisor.recycleCode), now - child.startedAt >= options.shortestLife {
+        if status == .exited(Supervisor.recycleCode), now - child.startedAt >= options.shortestLife
+        {
             return start(in: index, at: now)
         }
         slots[index].failures += 1

@@ -39,11 +39,9 @@ package final class Supervisor: Sendable {
 
     /// Makes a supervisor; nothing is started until ``run()``.
     ///
-    /// - Parameters:
-    ///   - image: the program of the process with that number, from 1.
-    ///   - childSignals: the signals that children begin with blocked, because they listen to them.
-    ///   - onDeath: called with the worker's name when one ended without goodbye.
-    ///   - now: a clock that never goes back.
+    /// `image` gives the program of the process with that number, from 1; `childSignals` are those
+    /// that children begin with blocked, because they listen to them. `onDeath` is called with the
+    /// worker's name when one ended without goodbye. `now` is a clock that never goes back.
     package init(
         options: SupervisorOptions, image: @escaping @Sendable (Int) -> ProcessImage,
         childSignals: [ProcessSignal] = Supervisor.signals, notice: ProgressNotice,

@@ -4,7 +4,8 @@ import Testing
 
 @Suite("A service manager is told how a service is")
 struct NotifySocketTests {
-    @Test("fields arrive in one message, at a path and at an abstract name", arguments: [false, true])
+    @Test(
+        "fields arrive in one message, at a path and at an abstract name", arguments: [false, true])
     func send(isAbstract: Bool) throws {
         let listener = try NotifyListener(isAbstract: isAbstract)
         let socket = try #require(NotifySocket(environment: ["NOTIFY_SOCKET": listener.address]))

@@ -8,7 +8,8 @@ import Testing
 struct SpawnedProcessTests {
     /// A shell with a script, what it said on its line, and how it ended.
     private final class Shell: Sendable {
-        private let state = Locked((lines: [String](), end: ProcessControl.ExitStatus?.none, ends: 0))
+        private let state = Locked(
+            (lines: [String](), end: ProcessControl.ExitStatus?.none, ends: 0))
         private let started = Locked<SpawnedProcess?>(nil)
 
         init(
@@ -101,7 +102,8 @@ struct SpawnedProcessTests {
         let error = #expect(throws: SpawnError.self) {
             try SpawnedProcess(image, blocking: [], hear: { _ in }, ended: { _ in })
         }
-        #expect(error?.description == "/nowhere/at-all cannot be started: No such file or directory")
+        #expect(
+            error?.description == "/nowhere/at-all cannot be started: No such file or directory")
     }
 
     @Test("the memory of this process and of another can be read")

@@ -34,14 +34,17 @@ struct WorkerSignalTests {
         process.errors.ranges(of: word).count
     }
 
-    @Test("each of TERM, INT and QUIT ends an idle worker with 0", arguments: [SIGTERM, SIGINT, SIGQUIT])
+    @Test(
+        "each of TERM, INT and QUIT ends an idle worker with 0",
+        arguments: [SIGTERM, SIGINT, SIGQUIT])
     func stop(signal: Int32) async throws {
         let worker = try await worker()
         worker.signal(signal)
         #expect(try await worker.end(within: .seconds(20)).code == 0)
     }
 
-    @Test("USR2 and TTIN write the state to the log, and work goes on", arguments: [SIGUSR2, SIGTTIN])
+    @Test(
+        "USR2 and TTIN write the state to the log, and work goes on", arguments: [SIGUSR2, SIGTTIN])
     func dump(signal: Int32) async throws {
         let worker = try await worker()
         worker.signal(signal)

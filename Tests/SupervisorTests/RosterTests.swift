@@ -114,7 +114,9 @@ struct RosterTests {
         #expect(roster.tick(at: .seconds(2)) == [.start(child: 5, process: 1)])
         #expect(roster.ended(5, as: .exited(78), at: .seconds(2)) == [])
         #expect(!roster.isReplacing && roster.isReady)
-        #expect(log.lines.last?.message == "replacing a worker process was given up; the old one goes on")
+        #expect(
+            log.lines.last?.message
+                == "replacing a worker process was given up; the old one goes on")
     }
 
     @Test("one that wants to be recycled is replaced when it is its turn")

@@ -93,7 +93,9 @@ struct SupervisorTests {
 
     @Test("one that ends again and again is started ever more slowly, and the log says so")
     func crashLoop() async throws {
-        let code = try await supervise("exit 3") { $0.longestDelay = .milliseconds(100) } _: {
+        let code = try await supervise("exit 3") {
+            $0.longestDelay = .milliseconds(100)
+        } _: {
             _, scene in
             try await eventually("a crash loop") {
                 scene.log.notableMessages.contains { $0.contains("again and again") }
@@ -118,7 +120,9 @@ struct SupervisorTests {
 
     @Test("one that was stopped in its tracks is killed, though it was ready")
     func stopped() async throws {
-        let code = try await supervise(Self.honest) { $0.silenceLimit = .seconds(2) } _: {
+        let code = try await supervise(Self.honest) {
+            $0.silenceLimit = .seconds(2)
+        } _: {
             supervisor, scene in
             try await eventually("a report") { supervisor.reports.count == 1 }
             let pid = try #require(scene.pids.first)
@@ -149,7 +153,9 @@ struct SupervisorTests {
             trap '' TERM
             while :; do printf '%s' "$REPORT" >&3; sleep 0.1; done
             """
-        let code = try await supervise(stubborn) { $0.stopTimeout = .milliseconds(300) } _: {
+        let code = try await supervise(stubborn) {
+            $0.stopTimeout = .milliseconds(300)
+        } _: {
             supervisor, _ in
             try await eventually("a report") { supervisor.reports.count == 1 }
         }

@@ -16,7 +16,7 @@ struct SchedulerCommand: AsyncParsableCommand {
         discussion: """
             Run as many as you like: each tick is enqueued once, whoever comes first.
             It also moves delayed jobs to their queues and puts back what dead workers held.
-            TERM, INT, QUIT: end. HUP: start anew, with schedule and settings as they are then.
+            TERM, INT, QUIT: end. HUP: start anew, with schedule and settings of then.
 
             Examples:
               backhaul scheduler

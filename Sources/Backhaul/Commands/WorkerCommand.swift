@@ -19,8 +19,8 @@ struct WorkerCommand: AsyncParsableCommand {
         discussion: """
             TERM or INT: take nothing more, let running jobs finish (worker.grace_seconds),
             then cancel them and put their messages back. A second one cancels at once.
-            HUP: drain and start anew, with the settings as they are then; with several processes
-            one after the other, none before its successor is ready. README.md has all signals.
+            HUP: drain and start anew, with the settings as they are then; of several
+            processes one after the other. TSTP or USR1: take nothing more, and stay.
             What a killed worker held is put back by the others within worker.lease_seconds.
 
             Examples:
