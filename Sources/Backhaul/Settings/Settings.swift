@@ -11,6 +11,7 @@ struct Settings: Sendable, Equatable {
     var database = DatabaseSettings()
     var worker = WorkerSettings()
     var effects = EffectsSettings()
+    var supervisor = SupervisorSettings()
     var limits = WireLimits()
     var results = ResultsSettings()
     var dead = KeptSettings()
@@ -53,6 +54,9 @@ struct WorkerSettings: Sendable, Equatable {
     var visibilityTimeout: Duration = .seconds(3600)
     var grace: Duration = .seconds(25)
     var wait: Duration = .seconds(5)
+    var processes = 1
+    var recycleAfterJobs = 0
+    var recycleAtBytes = 0
     /// How long nothing may be fetched while Redis answers; zero switches the watchdog off.
     var stall: Duration = .seconds(30)
     /// Whether jobs that harm the worker on purpose may be run.
@@ -62,6 +66,11 @@ struct WorkerSettings: Sendable, Equatable {
 /// How long it is known that a job took effect.
 struct EffectsSettings: Sendable, Equatable {
     var keep: Duration = .seconds(14 * 86_400)
+}
+
+/// How several worker processes are kept.
+struct SupervisorSettings: Sendable, Equatable {
+    var stopTimeout: Duration = .seconds(40)
 }
 
 /// What is kept of finished jobs for whoever waits on them.
