@@ -80,7 +80,9 @@ struct WorkerProcess {
         report.fetchAgeSeconds = fetchAge
         report.leaseAgeSeconds = status.leaseAgeSeconds
         report.isReady = fetchAge != nil || report.phase == "quiet"
-        let isFetching = report.phase == "running" && !worker.isBrokerAway
+        // With every lane taken, or told to take nothing, it fetches nothing, and that is as it should.
+        let hasRoom = status.running + status.lostSlots < status.concurrency
+        let isFetching = report.phase == "running" && hasRoom && !worker.isBrokerAway
         report.isProgressing = !isFetching || (fetchAge ?? 0) < fetchAgeLimit
         return report
     }
