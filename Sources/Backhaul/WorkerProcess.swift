@@ -3,6 +3,7 @@ import JobModel
 import Logging
 import ProcessControl
 import Supervisor
+import Worker
 
 /// One worker process: a worker, its signals, its pulse, and what runs beside it.
 ///
@@ -79,8 +80,10 @@ struct WorkerProcess {
         report.jobsDone = status.jobsDone
         report.fetchAgeSeconds = fetchAge
         report.leaseAgeSeconds = status.leaseAgeSeconds
-        report.isReady = fetchAge != nil || report.phase == "quiet"
-        let isFetching = report.phase == "working" && !worker.isBrokerAway
+        report.isReady = fetchAge != nil || status.phase == .quiet
+        // With every lane taken, or told to take nothing, it fetches nothing, and that is as it should.
+        let hasRoom = status.running + status.lostSlots < status.concurrency
+        let isFetching = status.phase == .working && hasRoom && !worker.isBrokerAway
         report.isProgressing = !isFetching || (fetchAge ?? 0) < fetchAgeLimit
         return report
     }

@@ -2,6 +2,7 @@ import JobModel
 import Logging
 import Mailbox
 import ProcessControl
+import Worker
 
 /// What each signal means to a worker process; README.md has the table.
 ///
@@ -114,7 +115,7 @@ final class WorkerSignals: Sendable {
     private func dump() {
         let status = worker.status
         var facts: Logger.Metadata = [
-            LogKey.phase: "\(status.phase)", LogKey.concurrency: "\(status.concurrency)",
+            LogKey.phase: "\(status.phase.rawValue)", LogKey.concurrency: "\(status.concurrency)",
             "running": "\(status.running)", "held": "\(status.held)",
             "lost_slots": "\(status.lostSlots)", "done": "\(status.jobsDone)",
         ]

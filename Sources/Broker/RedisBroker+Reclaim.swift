@@ -74,16 +74,19 @@ extension RedisBroker {
     private func reclaimUnanswered() async throws(BrokerError) -> Int {
         let due = unanswered.withLock { calls in
             let now = time.now
-            let due = calls.filter {
-                now.timeIntervalSince($0.failedAt) >= UnansweredReserve.wait.inSeconds
-            }
-            calls.removeAll { call in due.contains { $0.tags == call.tags } }
+            let due = calls.filter { $0.isDue(at: now) }
+            calls.removeAll { $0.isDue(at: now) }
             return due
         }
         var count = 0
         for (index, call) in due.enumerated() {
             do throws(BrokerError) {
                 count += try await release(call.tags)
+                var again = call
+                again.looked += 1
+                if again.looked < UnansweredReserve.looks.count {
+                    unanswered.withLock { $0.append(again) }
+                }
             } catch {
                 unanswered.withLock { $0 += due[index...] }
                 throw error

@@ -55,12 +55,20 @@ extension RedisBroker {
 
 /// A reserve whose answer never came.
 struct UnansweredReserve: Sendable {
-    /// By then a server that still had the command in a buffer has carried it out.
-    static let wait = Duration.seconds(2)
+    /// When its tags are looked for, counted from the failure: by the first a server that had the
+    /// command in a buffer has carried it out; later ones are for a network that held it back.
+    static let looks: [Duration] = [.seconds(2), .seconds(15), .seconds(60), .seconds(300)]
 
     /// Every tag it may have made.
     let tags: [String]
     let failedAt: Date
+    /// How often they were looked for.
+    var looked = 0
+
+    /// Whether it is time for the next look.
+    func isDue(at now: Date) -> Bool {
+        now.timeIntervalSince(failedAt) >= Self.looks[looked].inSeconds
+    }
 }
 
 extension RedisBroker {
@@ -93,12 +101,16 @@ struct ReserveCall: Sendable {
 
     func scriptCall(_ broker: RedisBroker) -> RedisScriptCall {
         let keys =
-            [broker.keys.unacked, broker.keys.unackedIndex, broker.keys.fence]
-            + sources.map(\.key)
+            [
+                broker.keys.unacked, broker.keys.unackedIndex, broker.keys.fence,
+                broker.keys.workers,
+            ] + sources.map(\.key)
         var call = RedisScriptCall(broker.scripts.reserve, keys: keys, reserving: 64 * keys.count)
         call.append(count)
         call.append(broker.options.reserveBytes)
         call.append(tagPrefix)
+        call.append(worker.text)
+        call.append(Int(broker.options.lease.inMilliseconds))
         for source in sources { call.append(InFlightRecord.ending(for: source.list.queue)) }
         return call
     }

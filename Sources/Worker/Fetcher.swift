@@ -9,6 +9,8 @@ import Telemetry
 /// nothing is leased that nobody works on. When every list is empty it waits on all of them instead
 /// of asking again.
 final class Fetcher: Sendable {
+    private static let interruptInterval = Duration.milliseconds(50)
+
     private struct State {
         var ready: [Delivery] = []  // the next one last
         var idle: [CheckedContinuation<Delivery?, Never>] = []
@@ -69,10 +71,20 @@ final class Fetcher: Sendable {
         let order = QueueOrder(options.queues)
         let waiters = broker.waiters(for: worker, on: order.lists(turn: 0))
         self.waiters.withLock { $0 = waiters }
+        let waiting = Locked(waiters.count)
         await withTaskGroup(of: Void.self) { group in
-            for waiter in waiters { group.addTask { await self.waitOnList(waiter) } }
+            for waiter in waiters {
+                group.addTask {
+                    await self.waitOnList(waiter)
+                    waiting.withLock { $0 -= 1 }
+                }
+            }
             await reserveWhileWanted(order)
-            for waiter in waiters { await waiter.interrupt() }
+            // Again and again: a wait that had not begun when it was interrupted begins all the same.
+            while waiting.withLock({ $0 }) > 0 {
+                await interrupt(waiters)
+                try? await Task.sleep(for: Self.interruptInterval)
+            }
         }
         for waiter in waiters { await waiter.close() }
     }
@@ -89,7 +101,14 @@ final class Fetcher: Sendable {
         demand.raise()
         arrival.raise()
         if !ready.isEmpty { await giveBack(ready.reversed()) }
-        for waiter in waiters.withLock({ $0 }) { await waiter.interrupt() }
+        await interrupt(waiters.withLock { $0 })
+    }
+
+    /// All at once: a server that does not answer takes its time for each.
+    private func interrupt(_ waiters: [any ListWaiter]) async {
+        await withTaskGroup(of: Void.self) { group in
+            for waiter in waiters { group.addTask { await waiter.interrupt() } }
+        }
     }
 
     /// Begins draining: every processor ends after its present job, and what was reserved and not

@@ -76,7 +76,7 @@ struct JobRunner: Sendable {
             switch try await effects.admit(delivery.lease.fence, of: message.id) {
             case .open: return nil
             case .tookEffect(let result): return .repeated(result: result)
-            case .fenced: return .released
+            case .fenced: return classifier.outcomeOfLostLease
             }
         } catch {
             logger.debug(

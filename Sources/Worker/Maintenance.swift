@@ -100,6 +100,7 @@ package struct MaintenanceLoop: Sendable {
                 pause = try await round()
                 outage.ended()
             } catch {
+                if Task.isCancelled { return }  // what was cut off says nothing of the broker
                 pause = outage.began(error)
             }
             if pause > .zero { try? await Task.sleep(for: pause) }

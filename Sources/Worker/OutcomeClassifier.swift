@@ -3,6 +3,8 @@ import JobModel
 
 /// The one place that decides what an error, a verdict or a bad message comes to.
 struct OutcomeClassifier: Sendable {
+    private static let pauseAfterLostLease = Duration.seconds(1)
+
     let time: any TimeSource
 
     /// What the author said.
@@ -24,7 +26,7 @@ struct OutcomeClassifier: Sendable {
         case (.returned(let verdict), _): outcome(of: verdict)
         case (.threw(let error), nil):
             error is LeaseLost
-                ? .released : outcome(of: error, retries: retries, policy: policy)
+                ? outcomeOfLostLease : outcome(of: error, retries: retries, policy: policy)
         case (_, .softLimit(let limit)?):
             outcome(of: TimeLimitExceeded(limit: limit), retries: retries, policy: policy)
         case (_, .hardLimit(let limit)?): outcome(ofOverrun: limit, given: end)
@@ -32,6 +34,12 @@ struct OutcomeClassifier: Sendable {
         case (_, .asked?): .cancelled(whileRunning: true)
         case (_, .leaseLost?), (_, .stopping?): .released
         }
+    }
+
+    /// Given up without counting an attempt: another worker has the message, and the settle finds
+    /// that out. Should the lease stand after all, it is not tried again at once.
+    var outcomeOfLostLease: Outcome {
+        .snooze(until: time.now.addingTimeInterval(Self.pauseAfterLostLease.inSeconds))
     }
 
     /// Past its hard limit a job is not tried again: what ignored its cancellation may still run.

@@ -194,11 +194,17 @@ package final class WorkerService: Sendable {
         let (phase, lostSlots) = state.withLock { ($0.phase, $0.lostSlots) }
         let fetch = metrics.vitals.fetch
         let fetchAge = fetch.count == 0 ? nil : fetch.age ?? .zero
-        return WorkerStatus(
-            phase: phase == .starting && fetchAge != nil ? .working : phase, running: runs.count,
-            held: held.count, lostSlots: lostSlots, concurrency: options.concurrency,
-            jobsDone: journal.total, fetchAgeSeconds: fetchAge?.inSeconds,
-            leaseAgeSeconds: lease.age.inSeconds, isOutage: outage.age > .zero)
+        var status = WorkerStatus()
+        status.phase = phase == .starting && fetchAge != nil ? .working : phase
+        status.running = runs.count
+        status.held = held.count
+        status.lostSlots = lostSlots
+        status.concurrency = options.concurrency
+        status.jobsDone = journal.total
+        status.fetchAgeSeconds = fetchAge?.inSeconds
+        status.leaseAgeSeconds = lease.age.inSeconds
+        status.isOutage = outage.age > .zero
+        return status
     }
 
     /// How long the broker has been away; zero when it is not.

@@ -14,23 +14,26 @@ package enum WorkerPhase: String, Sendable, Codable {
 
 /// What a worker is doing, at a glance; computed without asking Redis.
 package struct WorkerStatus: Sendable, Equatable, Codable {
-    package var phase: WorkerPhase
+    package var phase = WorkerPhase.working
     /// Jobs whose bodies run.
-    package var running: Int
+    package var running = 0
     /// Messages reserved and not yet settled.
-    package var held: Int
+    package var held = 0
     /// Lanes given up to bodies that ignored their cancellation.
-    package var lostSlots: Int
-    package var concurrency: Int
+    package var lostSlots = 0
+    package var concurrency = 0
     /// Messages settled since the start, whatever became of them.
-    package var jobsDone: Int
+    package var jobsDone = 0
     /// Seconds since a fetch last succeeded, or since there was last nothing to fetch for; `nil`
     /// before the first.
     package var fetchAgeSeconds: Double?
     /// Seconds since the lease was last renewed.
-    package var leaseAgeSeconds: Double
+    package var leaseAgeSeconds = 0.0
     /// Whether Redis is known to be away.
-    package var isOutage: Bool
+    package var isOutage = false
+
+    /// A worker that has nothing to do yet.
+    package init() {}
 }
 
 /// How a worker's run ended.

@@ -2,6 +2,7 @@ import Mailbox
 import ProcessControl
 import TestSupport
 import Testing
+import Worker
 
 @testable import Backhaul
 
@@ -88,6 +89,6 @@ struct WorkerSignalsTests {
     func dump() {
         signals().handle(.init(.usr2))
         #expect(log.notableMessages == ["state of the worker"])
-        #expect(log.lines.first?.metadata["phase"] == "running")
+        #expect(log.lines.first?.metadata["phase"] == "working")
     }
 }

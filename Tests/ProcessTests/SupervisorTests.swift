@@ -17,11 +17,16 @@ struct SupervisorTests {
             settings: ["worker.processes": "2"].merging(settings) { $1 })
     }
 
-    /// Enqueues pings and waits for their results.
-    private func ping(_ count: Int) async throws {
+    private func enqueue(_ count: Int) async throws -> [JobID] {
         let enqueuer = Enqueuer(broker: queues.broker)
         var ids: [JobID] = []
         for _ in 0..<count { ids.append(try await enqueuer.enqueue("backhaul.ping")) }
+        return ids
+    }
+
+    /// Enqueues pings and waits for their results.
+    private func ping(_ count: Int) async throws {
+        let ids = try await enqueue(count)
         try await eventually(within: .seconds(30), "\(count) results") {
             try await queues.resultCount(of: ids) == count
         }
@@ -67,12 +72,16 @@ struct SupervisorTests {
         let supervisor = try supervisor()
         try await started(2, in: supervisor)
         try await ping(5)
+        let ids = try await enqueue(300)
         _ = try await supervisor.kill()
         try await eventually(within: .seconds(20), "the end of both") {
             count("worker stopped", in: supervisor) == 2
         }
         #expect(count("the supervisor is gone; draining", in: supervisor) == 2)
         #expect(try await queues.broker.inFlight() == 0)
+        let done = try await queues.resultCount(of: ids)
+        let waiting = try await queues.waiting(in: .celery)
+        #expect(done + waiting == 300, "\(done) done, \(waiting) waiting")
     }
 
     @Test("HUP replaces them one after the other, and work goes on")

@@ -94,7 +94,7 @@ struct WorkerSignalTests {
 
     @Test(
         "TSTP and USR1 make a worker quiet: it takes nothing more, and stays",
-        .disabled("until the worker service can be quiet"), arguments: [SIGTSTP, SIGUSR1])
+        arguments: [SIGTSTP, SIGUSR1])
     func quiet(signal: Int32) async throws {
         let worker = try await worker()
         try await results(of: try await ping())

@@ -1,10 +1,11 @@
 -- Takes messages from lists, in order, and records each as in flight: one atomic step.
--- KEYS: 1 unacked (hash), 2 unacked_index (zset), 3 fence (string), 4… lists, most urgent first
+-- KEYS: 1 unacked (hash), 2 unacked_index (zset), 3 fence (string), 4 workers (zset: lease deadline
+--       in ms), 5… lists, most urgent first
 -- ARGV: 1 how many at most, 2 how many bytes may be exceeded by the last chunk only, 3 tag prefix,
---       4… for each list the text that closes its record in `unacked`: ,"","<queue>"]
+--       4 the worker, 5 length of its lease in ms, 6… for each list the text that closes its record in `unacked`: ,"","<queue>"]
 -- Returns: flat array: fence, index of the list, message, index of the list, message, …; the tag of
 --          the nth message is prefix .. n, its fence the first element + n; empty when there is none
--- Never: parses a message; leaves a popped message unrecorded (a refused write puts all back); gives
+-- Never: parses a message; gives one to a worker that no reaper would find; leaves a popped message unrecorded (a refused write puts all back); gives
 --        a fence that is not greater than all before it
 local wanted = tonumber(ARGV[1])
 local bytes_left = tonumber(ARGV[2])
@@ -15,7 +16,7 @@ local now = time[1]
 local taken, records, scores = { 0 }, {}, {}
 local count = 0
 
-for list = 4, #KEYS do
+for list = 5, #KEYS do
   while count < wanted and bytes_left > 0 do
     local want = math.min(chunk, wanted - count)
     local messages = redis.call('RPOP', KEYS[list], want)
@@ -25,10 +26,10 @@ for list = 4, #KEYS do
       local message = messages[i]
       bytes_left = bytes_left - #message
       local tag = prefix .. count
-      taken[count * 2] = list - 3
+      taken[count * 2] = list - 4
       taken[count * 2 + 1] = message
       records[count * 2 - 1] = tag
-      records[count * 2] = '[' .. message .. ARGV[list]
+      records[count * 2] = '[' .. message .. ARGV[list + 1]
       scores[count * 2 - 1] = now
       scores[count * 2] = tag
     end
@@ -38,6 +39,10 @@ for list = 4, #KEYS do
 end
 
 if count == 0 then return {} end
+
+-- A worker that was struck off while it was stopped, its wait still under way, is listed again.
+local deadline = time[1] * 1000 + math.floor(time[2] / 1000) + tonumber(ARGV[5])
+redis.pcall('ZADD', KEYS[4], 'NX', string.format('%.0f', deadline), ARGV[4])
 
 -- The clock lets fences rise through a restart from an older copy, the key through a clock set back.
 local fence = math.max(tonumber(redis.call('GET', KEYS[3]) or 0), time[1] * 1000000 + time[2])
@@ -52,7 +57,7 @@ if type(written) ~= 'table' or not written.err then
 end
 if type(written) == 'table' and written.err then
   for i = count, 1, -1 do
-    redis.call('RPUSH', KEYS[taken[i * 2] + 3], taken[i * 2 + 1])
+    redis.call('RPUSH', KEYS[taken[i * 2] + 4], taken[i * 2 + 1])
     redis.pcall('HDEL', KEYS[1], records[i * 2 - 1])
     redis.pcall('ZREM', KEYS[2], records[i * 2 - 1])
   end
