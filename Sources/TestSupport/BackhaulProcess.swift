@@ -86,6 +86,9 @@ package final class BackhaulProcess: Sendable {
     /// Stops it in its tracks.
     package func pause() { child.signal(SIGSTOP) }
 
+    /// Lets it go on after a pause.
+    package func resume() { child.signal(SIGCONT) }
+
     /// Ends it as a crash would.
     package func kill() async throws -> Ended {
         child.signal(SIGKILL)

@@ -1,3 +1,4 @@
+package import JobModel
 import Postgres
 
 /// A fresh database, migrated by `backhaul migrate up`, with services that wait to be provisioned.
@@ -87,6 +88,11 @@ package struct ServiceDatabase: Sendable {
             where datname = current_database() and wait_event_type = 'Lock'
             """)
         return try rows.first.map { try $0["waiting"] } ?? 0
+    }
+
+    /// Records that a job took effect for good, as its own transaction would have.
+    package func noteEffect(of id: JobID, result: String) async throws {
+        _ = try await pool.query("select backhaul_take_effect(\(id.text), result => \(result))")
     }
 
     /// How many effects `drill.effect` made, and of how many numbers; equal unless one is doubled.
