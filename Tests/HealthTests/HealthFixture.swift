@@ -24,6 +24,10 @@ struct HealthFixture {
     var address = HealthAddress(host: "127.0.0.1", port: 0)
 
     init() {
+        // A loaded machine may take its time; what is too old is judged in WorkerHealthTests.
+        healthLimits.fetch = .seconds(3600)
+        healthLimits.lease = .seconds(3600)
+        healthLimits.loop = .seconds(3600)
         metrics = WorkerMetrics(
             registry: registry, vitals: vitals, version: "1.2.3",
             jobNames: (0..<20).map { "job.\($0)" }, queues: ["mail", "pay"])
@@ -75,4 +79,17 @@ func onThread<Value: Sendable>(
             continuation.resume(with: Result { try body() })
         }
     }
+}
+
+/// Fails the test from a thread of its own, where an expectation would not know whose it is.
+func demand(
+    _ isMet: Bool, _ what: String = "", fileID: String = #fileID, line: Int = #line
+) throws {
+    guard !isMet else { return }
+    throw NotMet(description: "not as it should be at \(fileID):\(line) \(what)")
+}
+
+/// What ``demand(_:_:fileID:line:)`` throws.
+struct NotMet: Error, CustomStringConvertible {
+    let description: String
 }

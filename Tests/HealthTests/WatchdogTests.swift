@@ -80,7 +80,7 @@ struct WatchdogTests {
     func suspended() {
         #expect(
             stall(
-                age: { $0 < 50 ? .seconds($0 % 5) : $0 < 60 ? .seconds(3600) : .seconds($0 % 5) },
+                age: { $0 < 50 ? .seconds($0 % 5) : $0 < 70 ? .seconds(3600) : .seconds($0 % 5) },
                 answers: { _ in true }, gap: { $0 == 50 ? .seconds(3600) : .seconds(1) }) == nil)
     }
 
