@@ -35,6 +35,9 @@ package protocol Broker: Sendable {
 
     /// Strikes a worker off that has given everything back, so that nobody waits for its lease.
     func leave(_ worker: WorkerID) async throws(BrokerError)
+
+    /// Drops what is too old in the graves, or too many, at most `limit` entries of each.
+    func trimGraves(limit: Int) async throws(BrokerError) -> GraveTrim
 }
 
 /// Waits for a message on one list.

@@ -17,6 +17,9 @@ package struct BrokerOptions: Sendable {
     /// The most entries kept in the dead letters, and in quarantine; the oldest go first, counted.
     package var maximumDead = 100_000
     package var maximumQuarantined = 100_000
+    /// How old they may become there; zero is for ever.
+    package var maximumDeadAge = Duration.seconds(90 * 86_400)
+    package var maximumQuarantinedAge = Duration.seconds(30 * 86_400)
     /// The most bytes of messages one reserve takes, the last chunk excepted.
     package var reserveBytes = 8 * 1024 * 1024
     /// The largest message that is sent.

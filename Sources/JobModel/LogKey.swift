@@ -4,6 +4,7 @@ package enum LogKey {
     package static let jobName = "job.name"
     package static let jobAttempt = "job.attempt"
     package static let queueName = "queue.name"
+    package static let graveName = "grave.name"
     package static let workerID = "worker.id"
     package static let outcome = "outcome"
     package static let durationMs = "duration_ms"
@@ -19,4 +20,7 @@ package enum LogKey {
     package static let count = "count"
     package static let concurrency = "concurrency"
     package static let outageSeconds = "outage_s"
+    package static let checkName = "check.name"
+    package static let found = "found"
+    package static let advice = "advice"
 }

@@ -5,6 +5,10 @@ extension JobMessage {
     package static let maximumErrors = 25
     /// The header that carries the error history.
     package static let errorsHeader = "backhaul_errors"
+    /// The header that names the workers that died holding the message.
+    package static let deathsHeader = "backhaul_deaths"
+    /// How many of them are kept; the oldest are dropped.
+    package static let maximumDeaths = 100
 
     /// The envelope for the next attempt.
     ///
@@ -73,14 +77,14 @@ extension JobMessage {
     }
 
     /// The message passed its limits when it was decoded.
-    private static var unlimited: WireLimits {
+    static var unlimited: WireLimits {
         var limits = WireLimits()
         limits.depth = JSONParser.maximumDepth
         limits.bodyBytes = .max
         return limits
     }
 
-    private func envelope() throws(MessageError) -> JSONObject {
+    func envelope() throws(MessageError) -> JSONObject {
         do throws(JSONError) {
             let value = try JSONParser.parse(raw.span, depth: JSONParser.maximumDepth).0
             return value.objectValue ?? JSONObject()
