@@ -11,8 +11,8 @@ struct Settings: Sendable, Equatable {
     var worker = WorkerSettings()
     var limits = WireLimits()
     var results = ResultsSettings()
-    var dead = KeptSettings()
-    var quarantine = KeptSettings()
+    var dead = KeptSettings(maximumAge: .seconds(90 * 86_400))
+    var quarantine = KeptSettings(maximumAge: .seconds(30 * 86_400))
     var scheduler = SchedulerSettings()
     var http = HTTPSettings()
     var payments = PaymentsSettings()
@@ -48,6 +48,8 @@ struct WorkerSettings: Sendable, Equatable {
     var visibilityTimeout: Duration = .seconds(3600)
     var grace: Duration = .seconds(25)
     var wait: Duration = .seconds(5)
+    /// Whether to start on a Redis that would lose jobs.
+    var startsAnyway = false
 }
 
 /// What is kept of finished jobs for whoever waits on them.
@@ -56,9 +58,11 @@ struct ResultsSettings: Sendable, Equatable {
     var expires: Duration = .seconds(86_400)
 }
 
-/// How many messages are kept before the oldest make room.
+/// How many messages are kept before the oldest make room, and for how long.
 struct KeptSettings: Sendable, Equatable {
     var maximumEntries = 100_000
+    /// Zero is for ever.
+    var maximumAge: Duration
 }
 
 /// What the scheduler fires.
