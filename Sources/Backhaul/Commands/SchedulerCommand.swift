@@ -22,12 +22,13 @@ struct SchedulerCommand: AsyncParsableCommand {
 
     @OptionGroup var shared: SharedOptions
     @OptionGroup var scheduler: SchedulerFlags
+    @OptionGroup var start: StartFlags
 
     @Flag(help: "Read the schedule, report every problem, and end: 0 when there is none, else 78.")
     var check = false
 
     func run() async throws {
-        let loaded = try shared.load(adding: scheduler.flagValues)
+        let loaded = try shared.load(adding: scheduler.flagValues + start.flagValues)
         let composition = Composition(loaded)
         let file = composition.settings.scheduler.file
         let table: ScheduleTable
@@ -40,8 +41,9 @@ struct SchedulerCommand: AsyncParsableCommand {
             print("\(file): \(table.entries.count) entries, no problem")
             return
         }
-        let broker = try composition.broker()
         let logger = composition.logger
+        try await Preflight(composition).admit(logger: logger)
+        let broker = try composition.broker()
         let loops = MaintenanceLoop.all(
             broker: broker, options: composition.settings.workerOptions, logger: logger)
         let service = SchedulerService(
