@@ -34,6 +34,7 @@ func tests(
 let log = Target.Dependency.product(name: "Logging", package: "swift-log")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let yaml = Target.Dependency.product(name: "Yams", package: "Yams")
@@ -74,6 +75,7 @@ let package = Package(
         library("Redis", ["CHiredis", "Mailbox", log, nioCore, nioPosix]),
         library("Postgres", ["CLibpq", "Mailbox", log]),
         library("HTTP", ["CCurl", "Mailbox", log]),
+        library("Telemetry", ["Mailbox"]),
 
         // Floor 3: what is kept
         library(
@@ -90,21 +92,27 @@ let package = Package(
                 "Payments/README.md", "Provisioning/README.md", "SLA/README.md",
                 "Webhooks/README.md",
             ]),
-        library("Worker", ["JobModel", "Broker", "Mailbox", log]),
+        library("Worker", ["JobModel", "Broker", "Mailbox", "Telemetry", log]),
         library("Scheduler", ["JobModel", "Broker", yaml, log]),
+        library(
+            "Health", ["JobModel", "Telemetry", "Mailbox", log, nioCore, nioPosix, nioHTTP1]),
 
         // Floor 6: the composition root
         .executableTarget(
             name: "Backhaul",
             dependencies: [
                 "Mailbox", "JobModel", "Redis", "Postgres", "HTTP", "Broker", "Store", "Enqueue",
-                "Jobs", "Worker", "Scheduler", arguments, yaml, signals, log,
+                "Jobs", "Worker", "Scheduler", "Telemetry", "Health", arguments, yaml, signals, log,
             ],
             swiftSettings: house),
 
         // Beside the house: what tests share
         library(
-            "TestSupport", ["JobModel", "Broker", "Store", "Redis", "Postgres", "Mailbox", log]),
+            "TestSupport",
+            [
+                "JobModel", "Broker", "Store", "Redis", "Postgres", "Mailbox", log, nioCore,
+                nioPosix,
+            ]),
 
         tests("ZlibTests", ["Zlib", "TestSupport"]),
         tests("MailboxTests", ["Mailbox"]),
@@ -112,8 +120,9 @@ let package = Package(
         tests("RedisTests", ["Redis", "TestSupport", nioCore, nioEmbedded]),
         tests("PostgresTests", ["Postgres", "TestSupport"]),
         tests("HTTPTests", ["HTTP", "TestSupport"]),
+        tests("TelemetryTests", ["Telemetry", "Mailbox", "TestSupport"]),
         tests("BrokerTests", ["Broker", "JobModel", "Redis", "TestSupport"]),
-        tests("StoreTests", ["Store", "Postgres", "TestSupport"]),
+        tests("StoreTests", ["Store", "Postgres", "JobModel", "TestSupport", log]),
         tests("EnqueueTests", ["Enqueue", "Broker", "JobModel", "Redis", "TestSupport"]),
         tests("JobsTests", ["Jobs", "Store", "Postgres", "HTTP", "JobModel", "TestSupport"]),
         tests("WorkerTests", ["Worker", "Broker", "JobModel", "Redis", "TestSupport", log]),
@@ -121,10 +130,15 @@ let package = Package(
             "SchedulerTests",
             ["Scheduler", "Broker", "JobModel", "Redis", "Mailbox", "TestSupport", log]),
         tests(
+            "HealthTests",
+            [
+                "Health", "Telemetry", "JobModel", "Mailbox", "TestSupport", log, nioCore,
+            ]),
+        tests(
             "BackhaulTests",
             [
                 "Backhaul", "JobModel", "Redis", "Postgres", "HTTP", "Broker", "Store", "Worker",
-                "TestSupport", arguments, log,
+                "Telemetry", "Health", "Mailbox", "TestSupport", arguments, log,
             ]),
         tests(
             "IntegrationTests",

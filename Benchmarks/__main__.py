@@ -25,7 +25,7 @@ import celery
 import kombu
 import redis
 
-from Benchmarks import rounds
+from Benchmarks import rounds, soak
 from Benchmarks.contenders import (
     ROOT,
     Contender,
@@ -52,6 +52,10 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--batch", type=int, default=128, help="of the Backhaul worker")
     parser.add_argument("--processes", type=int, default=2, help="of the Celery worker")
     parser.add_argument("--prefetch", type=int, default=64, help="multiplier of the Celery worker")
+    parser.add_argument(
+        "--soak-jobs", type=int, default=1_000_000, metavar="N", help="of the memory soak; 0: none"
+    )
+    parser.add_argument("--only-soak", action="store_true", help="no comparison with Celery")
     parser.add_argument(
         "--at-least",
         type=float,
@@ -179,12 +183,27 @@ def print_table(
     print()
 
 
+def print_soak(soaked: soak.Soak | None) -> None:
+    if soaked is None:
+        return
+    print("\n  Resident memory of one worker process, default settings")
+    for line in soaked.lines():
+        print(f"  {line}")
+    print()
+
+
 def ratio(summaries: dict[str, rounds.Summary]) -> float:
     return summaries["Backhaul"].rate / summaries["Celery"].rate
 
 
-def save(facts: dict[str, str], outcome: dict[str, dict[str, rounds.Summary]]) -> None:
+def save(
+    facts: dict[str, str],
+    outcome: dict[str, dict[str, rounds.Summary]],
+    soaked: soak.Soak | None,
+) -> None:
     document: dict[str, Any] = {"machine": facts, "disciplines": {}}
+    if soaked is not None:
+        document["memory_mib"] = soaked.as_record()
     for discipline, summaries in outcome.items():
         document["disciplines"][discipline] = {
             "ratio": round(ratio(summaries), 1),
@@ -212,19 +231,27 @@ def main() -> int:
             client = sandbox.start_redis(persistent=False)
             sandbox.start_postgres()  # a worker wants one, though the no-op never speaks to it
             facts = machine(options.backhaul, client)
+            soaked = None
+            if options.soak_jobs:
+                soaked = soak.run(sandbox, options.backhaul, options.soak_jobs)
+            if options.only_soak:
+                print_soak(soaked)
+                return 0 if soaked is None or soaked.reached else 1
             field = contenders(sandbox, options)
             outcome = {
                 "ignored": compare(field, options, results=False),
                 "stored": compare(field, options, results=True),
             }
         print_table(facts, field, outcome)
-        save(facts, outcome)
+        print_soak(soaked)
+        save(facts, outcome, soaked)
     except KeyboardInterrupt:
         return 130
     except (ChildFailure, rounds.RoundFailure, subprocess.SubprocessError) as failure:
         print(f"bench: {failure}", file=sys.stderr)
         return 1
-    return 0 if ratio(outcome["ignored"]) >= options.at_least else 1
+    fast = ratio(outcome["ignored"]) >= options.at_least
+    return 0 if fast and (soaked is None or soaked.reached) else 1
 
 
 if __name__ == "__main__":

@@ -1,16 +1,21 @@
 import JobModel
 import Jobs
 
-/// The jobs this program can run: the ISP's, and one of its own to try things with.
+/// The jobs this program can run: the ISP's, one of its own to try things with, and the drills.
 enum BuiltInJobs {
-    /// All of them, ready to run.
-    static func registry(_ services: JobServices) -> JobRegistry {
-        JobRegistry(AllJobs.registered(services) + [RegisteredJob(Ping())])
+    /// All of them, ready to run; drills only where there is a ground for them.
+    static func registry(_ services: JobServices, drills: DrillGround? = nil) -> JobRegistry {
+        JobRegistry(
+            AllJobs.registered(services) + [RegisteredJob(Ping())]
+                + (drills.map(Drills.registered) ?? []))
     }
 
     /// The queue each of them asks for, by name.
+    ///
+    /// Drills included: to enqueue one is harmless where no worker has `worker.drills`.
     static var queues: [JobName: QueueName] {
-        AllJobs.queues.merging([Ping.name: Ping.policy.queue]) { first, _ in first }
+        AllJobs.queues.merging(Drills.queues) { first, _ in first }
+            .merging([Ping.name: Ping.policy.queue]) { first, _ in first }
     }
 }
 

@@ -12,9 +12,12 @@ import Store
 struct Composition {
     let settings: Settings
     let logger: Logger
+    private let weakening: Weakening
 
     init(_ loaded: LoadedSettings) {
         settings = loaded.settings
+        weakening = Weakening(
+            environment: ProcessInfo.processInfo.environment, settings: loaded.settings)
         let log = settings.log
         logger = Logger(label: "backhaul") { label in
             LineLogHandler(
@@ -22,11 +25,12 @@ struct Composition {
         }
     }
 
-    /// The queues.
-    func broker() throws -> RedisBroker {
+    /// The queues; `quietly` for processes that report outages themselves, in one line.
+    func broker(quietly: Bool = false) throws -> RedisBroker {
         do throws(BrokerError) {
             return try RedisBroker(
-                url: settings.redis.url.revealed, options: brokerOptions, logger: logger)
+                url: settings.redis.url.revealed, options: brokerOptions,
+                logger: quietly ? .quiet : logger)
         } catch {
             throw CommandFailure(
                 "the Redis address cannot be used: \(error)",
@@ -56,7 +60,24 @@ struct Composition {
             pool: pool,
             publisher: EventPublisher(events: EventRepository(), fanOut: webhooks.fanOut),
             gateway: PaymentGateway(settings: gatewaySettings, send: gatewaySender.send),
-            sender: webhookSender, webhooks: webhooks)
+            sender: webhookSender, webhooks: webhooks, effectsKept: settings.effects.keep)
+    }
+
+    /// The jobs of a worker, with the drills where `worker.drills` asks for them.
+    func registry(_ services: JobServices) -> JobRegistry {
+        guard settings.worker.drills else { return BuiltInJobs.registry(services) }
+        let process = ProcessInfo.processInfo
+        return BuiltInJobs.registry(
+            services,
+            drills: DrillGround(
+                pool: services.pool,
+                worker: "\(process.hostName):\(process.processIdentifier)",
+                fencing: weakening.effectFencing))
+    }
+
+    /// What a worker asks about repeated deliveries.
+    func effectLedger(pool: PostgresPool) -> (any EffectLedger)? {
+        weakening.effectFencing == .on ? PostgresEffectLedger(pool: pool) : nil
     }
 
     private var gatewaySettings: GatewaySettings? {
@@ -81,6 +102,7 @@ struct Composition {
 
     private var brokerOptions: BrokerOptions {
         var options = settings.brokerOptions
+        options.weakened = weakening.guards
         options.origin = "backhaul@\(ProcessInfo.processInfo.hostName)"
         return options
     }

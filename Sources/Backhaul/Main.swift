@@ -18,7 +18,7 @@ struct Main: AsyncParsableCommand {
             """,
         version: VersionCommand.version,
         subcommands: [
-            WorkerCommand.self, SchedulerCommand.self, EnqueueCommand.self,
+            WorkerCommand.self, SchedulerCommand.self, EnqueueCommand.self, JobCommand.self,
             QuarantineCommand.self, DeadCommand.self, DoctorCommand.self, MigrateCommand.self,
             SettingsCommand.self, VersionCommand.self,
         ])

@@ -28,16 +28,43 @@ package protocol Broker: Sendable {
 
     /// Keeps the lease of `presence.worker` alive until the returned handle is cancelled, from a
     /// thread that job code cannot block.
+    ///
+    /// Both closures are called on that thread and must be brief: `tags` says what is held, `renewed`
+    /// hears of each renewal which of it is in flight no more (settled meanwhile, or taken away).
     func keepLease(
         of presence: WorkerPresence, every period: Duration,
-        holding tags: @escaping @Sendable () -> [String]
+        holding tags: @escaping @Sendable () -> [String],
+        renewed: @escaping @Sendable (_ gone: [String]) -> Void
     ) -> any LeaseRenewal
+
+    /// Notes that `worker` begins to run a message that another worker died holding, so that its own
+    /// death would count.
+    func markSuspect(_ delivery: Delivery, of worker: WorkerID) async throws(BrokerError)
+
+    /// The ids of jobs that were asked to end at `since` or later, and when to ask from next time.
+    func cancellations(since: Date?) async throws(BrokerError) -> Cancellations
 
     /// Strikes a worker off that has given everything back, so that nobody waits for its lease.
     func leave(_ worker: WorkerID) async throws(BrokerError)
 
     /// Drops what is too old in the graves, or too many, at most `limit` entries of each.
     func trimGraves(limit: Int) async throws(BrokerError) -> GraveTrim
+
+    /// Puts back at once what `worker` held, whose process is known to have died; answers as
+    /// ``reclaimExpired(limit:)`` does.
+    func reportDeath(of worker: WorkerID) async throws(BrokerError) -> Reclamation
+}
+
+/// Jobs that are to end.
+package struct Cancellations: Sendable, Equatable {
+    package let ids: [JobID]
+    /// By the server's clock; the same wish may be told twice.
+    package let next: Date
+
+    package init(ids: [JobID], next: Date) {
+        self.ids = ids
+        self.next = next
+    }
 }
 
 /// Waits for a message on one list.
@@ -123,8 +150,16 @@ package struct Reclamation: Sendable, Equatable {
     package var count = 0
     /// Workers struck off.
     package var workers: [WorkerID] = []
+    /// Messages that took too many workers with them, now in quarantine.
+    package var poisoned: [BuriedMessage] = []
 
     package init() {}
+
+    static func += (left: inout Reclamation, right: Reclamation) {
+        left.count += right.count
+        left.workers += right.workers
+        left.poisoned += right.poisoned
+    }
 }
 
 /// What a worker says of itself.

@@ -6,9 +6,11 @@ package struct BrokerOptions: Sendable {
     /// kombu's `global_keyprefix`.
     package var keyPrefix = ""
     /// How long a worker's lease lasts after its last renewal.
-    package var lease = Duration.seconds(10)
+    package var lease = Duration.seconds(5)
     /// How long a worker must be seen without a lease before its messages are put back.
-    package var reclaimGrace = Duration.seconds(3)
+    package var reclaimGrace = Duration.seconds(2)
+    /// How many workers may die holding a message before it goes to quarantine.
+    package var maximumDeaths = 3
     /// After how long a message that a Python worker holds counts as abandoned; Celery's own
     /// setting of the same name.
     package var visibilityTimeout = Duration.seconds(3600)
@@ -20,6 +22,11 @@ package struct BrokerOptions: Sendable {
     /// How old they may become there; zero is for ever.
     package var maximumDeadAge = Duration.seconds(90 * 86_400)
     package var maximumQuarantinedAge = Duration.seconds(30 * 86_400)
+    /// How long the wish to cancel a job is remembered, and how many such wishes.
+    package var cancellationKept = Duration.seconds(7 * 86_400)
+    package var maximumCancelled = 100_000
+    /// Guards switched off for the negative controls of the fault suite; never in production.
+    package var weakened = WeakenedGuards()
     /// The most bytes of messages one reserve takes, the last chunk excepted.
     package var reserveBytes = 8 * 1024 * 1024
     /// The largest message that is sent.

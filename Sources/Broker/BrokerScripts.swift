@@ -6,7 +6,6 @@ struct BrokerScripts: Sendable {
     let schedule = RedisScript(name: "schedule", source: PackageResources.schedule_lua)
     let promote = RedisScript(name: "promote", source: PackageResources.promote_lua)
     let renew = RedisScript(name: "renew", source: PackageResources.renew_lua)
-    let reclaim = RedisScript(name: "reclaim", source: PackageResources.reclaim_lua)
     let forget = RedisScript(name: "forget", source: PackageResources.forget_lua)
     let tick = RedisScript(name: "tick", source: PackageResources.tick_lua)
     let release = RedisScript(name: "release", source: PackageResources.release_lua)
@@ -20,6 +19,8 @@ struct BrokerScripts: Sendable {
     let acknowledge = storing("acknowledge", PackageResources.acknowledge_lua)
     let retry = storing("retry", PackageResources.retry_lua)
     let bury = storing("bury", PackageResources.bury_lua)
+    let reclaim = storing("reclaim", PackageResources.reclaim_lua)
+    let cancel = RedisScript(name: "cancel", source: PackageResources.cancel_lua)
 
     /// A script that stores results: the shared part stands in front of its own.
     private static func storing(_ name: String, _ source: [UInt8]) -> RedisScript {

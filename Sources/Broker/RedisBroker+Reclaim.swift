@@ -6,13 +6,16 @@ import Redis
 extension RedisBroker {
     /// How many expired workers one round looks after.
     private static let workersEachRound = 16
+    /// How many messages one call puts back.
+    private static let messagesEachCall = 100
+    /// Stands for a lease that ended for certain: whoever saw the process die wrote it.
+    private static let knownDead = -1
 
     package func reclaimExpired(limit: Int) async throws(BrokerError) -> Reclamation {
         var total = Reclamation()
         total.count += try await reclaimUnanswered()
         for worker in try await expiredForGood() {
-            total.count += try await reclaim(from: worker, limit: limit)
-            if try await forget(worker) { total.workers.append(worker) }
+            total += try await reclaim(from: worker, limit: limit, countingDeath: true)
         }
         total.count += try await reclaimAbandoned(limit: limit)
         return total
@@ -20,22 +23,49 @@ extension RedisBroker {
 
     package func leave(_ worker: WorkerID) async throws(BrokerError) {
         _ = try await send(RedisCommand("ZADD", keys.workers, 0, worker.text))
-        _ = try await reclaim(from: worker, limit: 100)
-        _ = try await forget(worker)
+        _ = try await reclaim(from: worker, limit: Self.messagesEachCall, countingDeath: false)
     }
 
-    /// Workers that stayed expired for `reclaimGrace`, as this process saw it: after an outage of
-    /// Redis every lease has run out, and the living renew theirs first.
+    package func reportDeath(of worker: WorkerID) async throws(BrokerError) -> Reclamation {
+        // Only of one that is listed: who left in order has nothing to put back.
+        let score = Self.knownDead
+        _ = try await send(RedisCommand("ZADD", keys.workers, "XX", score, worker.text))
+        guard try await send(RedisCommand("ZSCORE", keys.workers, worker.text)).string != nil else {
+            return Reclamation()
+        }
+        return try await reclaim(
+            from: worker, limit: Self.messagesEachCall, countingDeath: true)
+    }
+
+    private func reclaim(
+        from worker: WorkerID, limit: Int, countingDeath: Bool
+    ) async throws(BrokerError) -> Reclamation {
+        var total = Reclamation()
+        let suspects = Set(
+            (try await send(RedisCommand("SMEMBERS", keys.suspects(of: worker))).array ?? [])
+                .compactMap(\.string))
+        let tags = try await tags(of: worker)
+        for start in stride(from: 0, to: tags.count, by: limit) {
+            let some = Array(tags[start..<min(start + limit, tags.count)])
+            let death = Death(worker: worker, isCounted: countingDeath, suspects: suspects)
+            total += try await putBack(some, after: death)
+        }
+        if try await forget(worker) { total.workers.append(worker) }
+        return total
+    }
+
+    /// Workers that are known to be dead, or stayed expired for `reclaimGrace` as this process saw
+    /// it: after an outage of Redis every lease has run out, and the living renew theirs first.
     private func expiredForGood() async throws(BrokerError) -> [WorkerID] {
         let expired = try await expiredWorkers()
-        let now = time.now
-        return suspects.withLock { suspects in
-            suspects = suspects.filter { expired.contains($0.key) }
-            return expired.filter { worker in
-                let since = suspects[worker, default: now]
-                suspects[worker] = since
-                return now.timeIntervalSince(since) >= options.reclaimGrace.inSeconds
-            }
+        let now = ContinuousClock.now
+        return overdue.withLock { overdue in
+            overdue = overdue.filter { expired[$0.key] != nil }
+            return expired.filter { worker, deadline in
+                let since = overdue[worker, default: now]
+                overdue[worker] = since
+                return deadline < 0 || now - since >= options.reclaimGrace
+            }.map(\.key)
         }
     }
 
@@ -69,7 +99,7 @@ extension RedisBroker {
             guard let bytes = record.bytes, let parts = InFlightRecord.parts(of: bytes) else {
                 continue
             }
-            let message = RestoredMessage(parts.message)
+            let message = Survivor(parts.message, tag: tag, queue: parts.queue)
             call.append(tag)
             call.append(keys.list(of: parts.queue, step: message.step))
             call.append(message.bytes)
@@ -78,20 +108,32 @@ extension RedisBroker {
         return (answers.array ?? []).count { $0.int == 1 }
     }
 
-    private func expiredWorkers() async throws(BrokerError) -> [WorkerID] {
-        let clock = try await send(RedisCommand("TIME"))
-        guard let parts = clock.array, parts.count == 2, let seconds = parts[0].int else {
-            throw BrokerError.unexpected("TIME")
-        }
+    /// Workers whose lease has run out, and the ends of their leases in ms.
+    private func expiredWorkers() async throws(BrokerError) -> [WorkerID: Int64] {
         let reply = try await send(
             RedisCommand(
-                "ZRANGEBYSCORE", keys.workers, "-inf", seconds * 1000, "LIMIT", 0,
-                Self.workersEachRound))
-        return (reply.array ?? []).compactMap { $0.string.map { WorkerID(text: $0) } }
+                "ZRANGEBYSCORE", keys.workers, "-inf", try await serverMilliseconds(), "WITHSCORES",
+                "LIMIT", 0, Self.workersEachRound))
+        let items = (reply.array ?? []).compactMap(\.string)
+        var expired: [WorkerID: Int64] = [:]
+        for index in stride(from: 0, to: items.count - 1, by: 2) {
+            expired[WorkerID(text: items[index])] = Int64(Double(items[index + 1]) ?? 0)
+        }
+        return expired
     }
 
-    /// Puts back what a dead worker held, found by the owner's name in the tags.
-    private func reclaim(from worker: WorkerID, limit: Int) async throws(BrokerError) -> Int {
+    /// Redis' own time, milliseconds since 1970.
+    func serverMilliseconds() async throws(BrokerError) -> Int64 {
+        let clock = try await send(RedisCommand("TIME"))
+        guard let parts = clock.array, parts.count == 2, let seconds = parts[0].int,
+            let microseconds = parts[1].int
+        else { throw BrokerError.unexpected("TIME") }
+        return Int64(seconds) * 1000 + Int64(microseconds) / 1000
+    }
+
+    /// What a worker holds, found by the owner's name in the tags; reserved last goes back first,
+    /// because the list is read from the end that RPUSH writes.
+    private func tags(of worker: WorkerID) async throws(BrokerError) -> [String] {
         var cursor = "0"
         var tags: [LeaseTag] = []
         repeat {
@@ -106,50 +148,63 @@ extension RedisBroker {
                 members[index].string.flatMap(LeaseTag.init)
             }
         } while cursor != "0"
-        // Reserved last goes back first: the list is read from the end that RPUSH writes.
-        let lastFirst = tags.sorted(by: >).map(\.text)
-        var count = 0
-        for start in stride(from: 0, to: lastFirst.count, by: limit) {
-            let some = Array(lastFirst[start..<min(start + limit, lastFirst.count)])
-            count += try await putBack(some, heldBy: worker)
-        }
-        return count
+        return tags.sorted(by: >).map(\.text)
     }
 
     /// Puts back what nobody renewed within the visibility timeout: a dead Python worker's.
     private func reclaimAbandoned(limit: Int) async throws(BrokerError) -> Int {
-        let clock = try await send(RedisCommand("TIME"))
-        guard let seconds = clock.array?.first?.int else { throw BrokerError.unexpected("TIME") }
-        let oldest = Double(seconds) - options.visibilityTimeout.inSeconds
+        let now = Double(try await serverMilliseconds()) / 1000
+        let oldest = now - options.visibilityTimeout.inSeconds
         let reply = try await send(
             RedisCommand("ZRANGEBYSCORE", keys.unackedIndex, "-inf", oldest, "LIMIT", 0, limit))
         let tags = (reply.array ?? []).compactMap(\.string)
-        return tags.isEmpty ? 0 : try await putBack(tags.reversed(), heldBy: nil)
+        return tags.isEmpty ? 0 : try await putBack(tags.reversed(), after: nil).count
     }
 
+    /// Puts messages back, or into quarantine; without a death they are judged by their age.
     private func putBack(
-        _ tags: [String], heldBy worker: WorkerID?
-    ) async throws(BrokerError) -> Int {
+        _ tags: [String], after death: Death?
+    ) async throws(BrokerError) -> Reclamation {
         let records = try await send(RedisCommand("HMGET", [keys.unacked] + tags))
         var call = RedisScriptCall(
-            scripts.reclaim, keys: [keys.unacked, keys.unackedIndex, keys.workers])
-        call.append(worker?.text ?? "")
+            scripts.reclaim,
+            keys: [
+                keys.unacked, keys.unackedIndex, keys.workers, keys.graveOrder(.quarantine),
+                keys.graveEntries(.quarantine),
+            ])
+        call.append(death?.worker.text ?? "")
         call.append(Int(options.visibilityTimeout.inSeconds))
+        call.append(Int(options.resultExpires.inSeconds))
+        var total = Reclamation()
         var orphans: [String] = []
         for (tag, record) in zip(tags, records.array ?? []) {
             guard let bytes = record.bytes, let parts = InFlightRecord.parts(of: bytes) else {
                 orphans.append(tag)
                 continue
             }
-            let message = RestoredMessage(parts.message)
+            let survivor = Survivor(
+                parts.message, tag: tag, queue: parts.queue, after: death,
+                limit: options.weakened.brake ? .max : options.maximumDeaths, at: time.now)
             call.append(tag)
-            call.append(keys.list(of: parts.queue, step: message.step))
-            call.append(message.bytes)
+            call.append(
+                survivor.buried == nil ? keys.list(of: parts.queue, step: survivor.step) : "")
+            call.append(survivor.buried?.encoded() ?? survivor.bytes)
+            call.append(time.now.milliseconds)
+            call.append(survivor.result.map { keys.result(of: $0.id) } ?? "")
+            call.append(survivor.result?.encoded() ?? [])
+            if let buried = survivor.buried { total.poisoned.append(buried) }
         }
         if !orphans.isEmpty { try await strikeOff(orphans) }
         let reply = try await run(call)
-        guard let count = reply.int else { throw BrokerError.unexpected("reclaim") }
-        return max(0, Int(count))
+        guard let answer = reply.array, answer.count == 2, let count = answer[0].int,
+            let poisoned = answer[1].int
+        else { throw BrokerError.unexpected("reclaim") }
+        total.count = max(0, Int(count))
+        // Another reaper came first with some of them.
+        if Int(poisoned) < total.poisoned.count {
+            total.poisoned = Array(total.poisoned.prefix(Int(poisoned)))
+        }
+        return total
     }
 
     /// Index entries without a record: settled between two commands of somebody else, or left by a
@@ -170,22 +225,10 @@ extension RedisBroker {
             .flatMap { keys.lists(of: $0) }
         var call = RedisScriptCall(
             scripts.forget,
-            keys: [keys.workers, keys.presence]
+            keys: [keys.workers, keys.presence, keys.suspects(of: worker)]
                 + lists.flatMap { [keys.inbox(of: worker, for: $0), $0] })
         call.append(worker.text)
         let reply = try await run(call)
         return (reply.int ?? -1) >= 0
-    }
-}
-
-/// A message as it goes back on a list: marked as delivered before, if it can be read at all.
-struct RestoredMessage {
-    let bytes: [UInt8]
-    let step: Int
-
-    init(_ raw: [UInt8]) {
-        let message = try? JobMessage(decoding: raw, limits: WireLimits())
-        step = message?.priority.step ?? 0
-        bytes = (try? message?.redelivered()) ?? raw
     }
 }

@@ -10,12 +10,42 @@ extension RedisBroker {
         let call = ReserveCall(
             worker: worker, sequence: sequence.next(), count: count,
             sources: lists.map { (keys.list(of: $0.queue, step: $0.step), $0) })
+        if options.weakened.reserve { return try await reserveInTwoSteps(call) }
         do throws(RedisError) {
             let reply = try await connection.run(call.scriptCall(self))
             return try call.deliveries(from: reply, at: time.now)
         } catch {
             throw failure(of: call, error)
         }
+    }
+
+    /// What kombu does, for the negative control of the fault suite: a kill between the steps loses
+    /// what was popped.
+    private func reserveInTwoSteps(_ call: ReserveCall) async throws(BrokerError) -> [Delivery] {
+        var deliveries: [Delivery] = []
+        for source in call.sources where deliveries.count < call.count {
+            let popped = try await send(
+                RedisCommand("RPOP", source.key, call.count - deliveries.count))
+            let messages = (popped.array ?? []).compactMap(\.bytes)
+            for (raw, tag) in zip(messages, call.tags.dropFirst(deliveries.count)) {
+                deliveries.append(
+                    Delivery(
+                        raw: raw, lease: Lease(tag: tag), queue: source.list.queue,
+                        step: source.list.step, reservedAt: time.now))
+            }
+        }
+        let now = Int(time.now.timeIntervalSince1970)
+        let records = deliveries.flatMap { delivery in
+            let ending = Array(InFlightRecord.ending(for: delivery.queue).utf8)
+            return [
+                RedisCommand(
+                    "HSET", keys.unacked, delivery.lease.tag,
+                    [UInt8(ascii: "[")] + delivery.raw + ending),
+                RedisCommand("ZADD", keys.unackedIndex, now, delivery.lease.tag),
+            ]
+        }
+        _ = try await pipeline(records)
+        return deliveries
     }
 
     package func waiters(for worker: WorkerID, on lists: [ListAddress]) -> [any ListWaiter] {
@@ -62,7 +92,9 @@ struct ReserveCall: Sendable {
     var tags: [String] { (1...count).map { "\(tagPrefix)\($0)" } }
 
     func scriptCall(_ broker: RedisBroker) -> RedisScriptCall {
-        let keys = [broker.keys.unacked, broker.keys.unackedIndex] + sources.map(\.key)
+        let keys =
+            [broker.keys.unacked, broker.keys.unackedIndex, broker.keys.fence]
+            + sources.map(\.key)
         var call = RedisScriptCall(broker.scripts.reserve, keys: keys, reserving: 64 * keys.count)
         call.append(count)
         call.append(broker.options.reserveBytes)
@@ -74,22 +106,23 @@ struct ReserveCall: Sendable {
     func deliveries(
         from reply: RedisValue, at now: Date
     ) throws(RedisError) -> [Delivery] {
-        guard let items = reply.array, items.count.isMultiple(of: 2) else {
-            throw RedisError(.server, "the script `reserve` gave an answer of another shape")
-        }
+        let shape = RedisError(.server, "the script `reserve` gave an answer of another shape")
+        guard let items = reply.array else { throw shape }
+        guard !items.isEmpty else { return [] }
+        guard let fence = items[0].int, !items.count.isMultiple(of: 2) else { throw shape }
         var deliveries: [Delivery] = []
         deliveries.reserveCapacity(items.count / 2)
-        for number in 1...max(1, items.count / 2) where items.count > 0 {
-            guard let index = items[number * 2 - 2].int, sources.indices.contains(Int(index) - 1),
-                let raw = items[number * 2 - 1].bytes
-            else {
-                throw RedisError(.server, "the script `reserve` gave an answer of another shape")
-            }
+        for number in 1...max(1, items.count / 2) where items.count > 1 {
+            guard let index = items[number * 2 - 1].int, sources.indices.contains(Int(index) - 1),
+                let raw = items[number * 2].bytes
+            else { throw shape }
             let list = sources[Int(index) - 1].list
             deliveries.append(
                 Delivery(
-                    raw: raw, lease: Lease(tag: "\(tagPrefix)\(number)"), queue: list.queue,
-                    step: list.step, reservedAt: now))
+                    raw: raw,
+                    lease: Lease(
+                        tag: "\(tagPrefix)\(number)", fence: Fence(Int64(fence) + Int64(number))),
+                    queue: list.queue, step: list.step, reservedAt: now))
         }
         return deliveries
     }

@@ -20,7 +20,7 @@ package final class RedisBroker: Broker {
     /// Reserves that failed after they may have been carried out.
     let unanswered = Locked([UnansweredReserve]())
     /// Workers whose lease has run out, and since when this process has known.
-    let suspects = Locked([WorkerID: Date]())
+    let overdue = Locked([WorkerID: ContinuousClock.Instant]())
 
     /// Connects when first used.
     ///
@@ -126,10 +126,11 @@ package final class RedisBroker: Broker {
 
     package func keepLease(
         of presence: WorkerPresence, every period: Duration,
-        holding tags: @escaping @Sendable () -> [String]
+        holding tags: @escaping @Sendable () -> [String],
+        renewed: @escaping @Sendable (_ gone: [String]) -> Void
     ) -> any LeaseRenewal {
         RedisLeaseRenewal(
-            broker: self, presence: presence, every: period, holding: tags)
+            broker: self, presence: presence, every: period, holding: tags, onRenewal: renewed)
     }
 
     // MARK: Calls

@@ -54,6 +54,14 @@ package struct RedisKeys: Sendable, Equatable {
     package var presence: String { prefix + "backhaul:presence" }
     /// Hash: schedule entry → due time in ms of its newest tick.
     package var ticks: String { prefix + "backhaul:ticks" }
+    /// String: the greatest fence given so far.
+    package var fence: String { prefix + "backhaul:fence" }
+    /// Sorted set: id of a job that is to end → time in ms it was asked for.
+    package var cancelled: String { prefix + "backhaul:cancelled" }
+    /// Set: tags of messages that a worker began to run although another died holding them.
+    package func suspects(of worker: WorkerID) -> String {
+        "\(prefix)backhaul:suspects:\(worker.text)"
+    }
     /// Hash: counter → value.
     package var counters: String { prefix + "backhaul:counters" }
 
@@ -86,7 +94,7 @@ extension RedisKeys {
         [
             (unacked, "hash"), (unackedIndex, "zset"), (delayed, "zset"),
             (delayedMessages, "hash"), (workers, "zset"), (presence, "hash"), (ticks, "hash"),
-            (counters, "hash"),
+            (counters, "hash"), (fence, "string"), (cancelled, "zset"),
         ] + Grave.allCases.flatMap { [(graveOrder($0), "zset"), (graveEntries($0), "hash")] }
     }
 

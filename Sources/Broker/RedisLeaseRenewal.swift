@@ -5,19 +5,29 @@ import Redis
 
 /// Renews a worker's lease from the connection's own thread, which job code cannot block.
 final class RedisLeaseRenewal: LeaseRenewal {
+    /// The longest a renewal waits for its answer: the renewals are what finds out that the network
+    /// swallows everything, so they must find out soon.
+    private static let longestWait = Duration.seconds(4)
+    /// The shortest, however short the lease: a busy server is not a silent one.
+    private static let shortestWait = Duration.seconds(1)
+
     private let renewed = Locked(ContinuousClock.now)
     private let repetition: RedisRepetition
 
     init(
         broker: RedisBroker, presence: WorkerPresence, every period: Duration,
-        holding tags: @escaping @Sendable () -> [String]
+        holding tags: @escaping @Sendable () -> [String],
+        onRenewal: @escaping @Sendable (_ gone: [String]) -> Void
     ) {
         let keys = [broker.keys.workers, broker.keys.presence, broker.keys.unackedIndex]
         let lease = Int(broker.options.lease.inMilliseconds)
         let record = presence.encoded()
         let script = broker.scripts.renew
         let renewed = renewed
-        repetition = broker.connection.repeatedly(every: period) {
+        repetition = broker.connection.repeatedly(
+            every: period,
+            timeout: max(Self.shortestWait, min(Self.longestWait, broker.options.lease))
+        ) {
             var call = RedisScriptCall(script, keys: keys)
             call.append(presence.worker)
             call.append(lease)
@@ -25,8 +35,9 @@ final class RedisLeaseRenewal: LeaseRenewal {
             call.append(contentsOf: tags())
             return call.eval  // by text: nobody is there to answer NOSCRIPT
         } onReply: { reply in
-            guard case .success = reply else { return }
+            guard case .success(let answer) = reply else { return }
             renewed.withLock { $0 = ContinuousClock.now }
+            onRenewal((answer.array ?? []).compactMap(\.string))
         }
     }
 

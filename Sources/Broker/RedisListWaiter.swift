@@ -7,8 +7,9 @@ import Redis
 /// `BLMOVE` into an inbox of the worker, and behind it in the same write the script that records
 /// what came as in flight: both run in one turn of the server.
 final class RedisListWaiter: ListWaiter {
-    /// What the answer may take beyond the time spent blocking.
-    private static let margin = Duration.seconds(10)
+    /// What the answer may take beyond the time spent blocking, and a connection to come about: a
+    /// network that swallows everything is noticed so soon.
+    private static let margin = Duration.seconds(4)
 
     private let broker: RedisBroker
     private let connection: RedisConnection
@@ -40,7 +41,8 @@ final class RedisListWaiter: ListWaiter {
         let reply: RedisValue
         do throws(RedisError) {
             reply = try await connection.pipeline(
-                [block], then: call.scriptCall(broker), timeout: limit + Self.margin
+                [block], then: call.scriptCall(broker), timeout: limit + Self.margin,
+                connecting: Self.margin
             ).script
             if case .error(let error) = reply {
                 throw RedisError(error, answering: "script reserve")

@@ -18,9 +18,12 @@ package enum LogKey {
     package static let httpStatus = "http.status"
     package static let sqlName = "sql.name"
     package static let count = "count"
+    package static let reason = "reason"
     package static let concurrency = "concurrency"
     package static let outageSeconds = "outage_s"
     package static let checkName = "check.name"
     package static let found = "found"
     package static let advice = "advice"
+    package static let healthAddress = "health.address"
+    package static let ageSeconds = "age_s"
 }

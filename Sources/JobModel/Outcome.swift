@@ -18,6 +18,10 @@ package enum Outcome: Sendable, Equatable {
     case expired
     /// Given back untouched, attempt not counted.
     case released
+    /// Found to have taken effect in an earlier run, by its own record: settled without running.
+    case repeated(result: JSONValue)
+    /// Ended because somebody asked for it by the job's id, before it ran or while it did.
+    case cancelled(whileRunning: Bool)
 }
 
 /// Why an attempt failed, in a form that can be stored, shown and sent to Python.
@@ -64,4 +68,8 @@ package struct PythonException: Sendable, Equatable {
         module: "celery.exceptions", name: "TaskRevokedError")
     package static let softTimeLimit = PythonException(
         module: "billiard.exceptions", name: "SoftTimeLimitExceeded")
+    package static let hardTimeLimit = PythonException(
+        module: "billiard.exceptions", name: "TimeLimitExceeded")
+    package static let workerLost = PythonException(
+        module: "billiard.exceptions", name: "WorkerLostError")
 }

@@ -21,6 +21,9 @@ package enum AllJobs {
             RegisteredJob(FanOutWebhooks(webhooks: webhooks, queue: queue)),
             RegisteredJob(DeliverWebhook(webhooks: webhooks, sender: services.sender)),
             RegisteredJob(SweepWebhooks(webhooks: webhooks, queue: queue)),
+            RegisteredJob(
+                PruneEffects(
+                    ledger: PostgresEffectLedger(pool: pool), age: services.effectsKept)),
         ]
     }
 
@@ -34,5 +37,6 @@ package enum AllJobs {
         FanOutWebhooks.name: FanOutWebhooks.policy.queue,
         DeliverWebhook.name: DeliverWebhook.policy.queue,
         SweepWebhooks.name: SweepWebhooks.policy.queue,
+        PruneEffects.name: PruneEffects.policy.queue,
     ]
 }

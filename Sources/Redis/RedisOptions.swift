@@ -1,6 +1,6 @@
 /// The limits and times of one connection.
 package struct RedisOptions: Sendable {
-    /// For name resolution, connecting and the handshake together.
+    /// For name resolution, asking Sentinels, connecting and the handshake together.
     package var connectTimeout: Duration = .seconds(5)
     /// For one command or pipeline that names no time of its own, waiting for a connection included.
     package var commandTimeout: Duration = .seconds(10)
@@ -26,7 +26,7 @@ package struct ReconnectBackoff: Sendable, Equatable {
     /// The upper bound of every wait.
     package var cap: Duration
 
-    package init(base: Duration = .milliseconds(50), cap: Duration = .seconds(5)) {
+    package init(base: Duration = .milliseconds(50), cap: Duration = .seconds(2)) {
         precondition(base > .zero && cap >= base, "a backoff grows from above zero to its cap")
         self.base = base
         self.cap = cap

@@ -15,5 +15,8 @@ package enum Migrations {
         Migration(
             4, "webhooks", up: PackageResources.m0004_webhooks_up_sql,
             down: PackageResources.m0004_webhooks_down_sql),
+        Migration(
+            5, "effects", up: PackageResources.m0005_effects_up_sql,
+            down: PackageResources.m0005_effects_down_sql),
     ]
 }

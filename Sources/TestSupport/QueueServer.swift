@@ -37,6 +37,15 @@ package struct QueueServer: Sendable {
         try await broker.waiting(in: queue).reduce(0, +)
     }
 
+    /// How many connections wait in a blocking command.
+    package func blockedClients() async throws -> Int {
+        let info = try await raw.send(RedisCommand("INFO", "clients")).string ?? ""
+        let line = info.split(whereSeparator: \.isNewline).first {
+            $0.hasPrefix("blocked_clients:")
+        }
+        return line.flatMap { Int($0.drop { $0 != ":" }.dropFirst()) } ?? 0
+    }
+
     /// How many messages a process holds, by its number in their tags.
     package func held(by pid: Int32) async throws -> Int {
         let tags = try await raw.send(RedisCommand("HKEYS", keys.unacked)).array ?? []

@@ -89,6 +89,14 @@ package struct ServiceDatabase: Sendable {
         return try rows.first.map { try $0["waiting"] } ?? 0
     }
 
+    /// How many effects `drill.effect` made, and of how many numbers; equal unless one is doubled.
+    package func drillEffects() async throws -> (effects: Int, numbers: Int) {
+        let rows = try await pool.query(
+            "select count(*) as effects, count(distinct number) as numbers from drill_effects")
+        guard let row = rows.first else { throw FixtureError("no effects could be read") }
+        return (try row["effects"], try row["numbers"])
+    }
+
     /// What is there now.
     package func effects() async throws -> Effects {
         let rows = try await pool.query(

@@ -13,10 +13,13 @@ struct Conclusion: Sendable {
     let storesResult: Bool
     /// How long the body ran.
     let elapsed: Duration
+    /// Whether its body was given up and still occupies its lane.
+    let isSlotLost: Bool
 
     init(
         delivery: Delivery, message: JobMessage?, salvaged: MessageError? = nil,
-        outcome: Outcome, storesResult: Bool = true, elapsed: Duration = .zero
+        outcome: Outcome, storesResult: Bool = true, elapsed: Duration = .zero,
+        isSlotLost: Bool = false
     ) {
         self.delivery = delivery
         self.message = message
@@ -24,6 +27,7 @@ struct Conclusion: Sendable {
         self.outcome = outcome
         self.storesResult = storesResult
         self.elapsed = elapsed
+        self.isSlotLost = isSlotLost
     }
 
     var id: JobID? { message?.id ?? salvaged?.id.map { JobID($0) } }

@@ -1,6 +1,7 @@
 import Broker
 import JobModel
 import Mailbox
+import Telemetry
 
 /// Hands deliveries to the processors, reserving in batches for all of them at once.
 ///
@@ -11,6 +12,7 @@ final class Fetcher: Sendable {
     private struct State {
         var ready: [Delivery] = []  // the next one last
         var idle: [CheckedContinuation<Delivery?, Never>] = []
+        var isQuiet = false
         var isDraining = false
     }
 
@@ -20,25 +22,29 @@ final class Fetcher: Sendable {
     private let options: WorkerOptions
     private let held: HeldLeases
     private let pace: Pace
-    private let outage: Outage
+    private let outage: Outage.Witness
+    private let metrics: WorkerMetrics
     private let giveBack: @Sendable ([Delivery]) async -> Void
     /// Raised when a processor wants work.
     private let demand = Signal()
     /// Raised when a waiter brought something.
     private let arrival = Signal()
+    private let waiters = Locked([any ListWaiter]())
     /// Open while every list was found empty.
     private let idleness = Gate()
 
     init(
         broker: any Broker, worker: WorkerID, options: WorkerOptions, held: HeldLeases,
-        pace: Pace, outage: Outage, giveBack: @escaping @Sendable ([Delivery]) async -> Void
+        pace: Pace, outage: Outage, metrics: WorkerMetrics,
+        giveBack: @escaping @Sendable ([Delivery]) async -> Void
     ) {
         self.broker = broker
         self.worker = worker
         self.options = options
         self.held = held
         self.pace = pace
-        self.outage = outage
+        self.outage = outage.witness("fetch")
+        self.metrics = metrics
         self.giveBack = giveBack
     }
 
@@ -62,12 +68,28 @@ final class Fetcher: Sendable {
     func run() async {
         let order = QueueOrder(options.queues)
         let waiters = broker.waiters(for: worker, on: order.lists(turn: 0))
+        self.waiters.withLock { $0 = waiters }
         await withTaskGroup(of: Void.self) { group in
             for waiter in waiters { group.addTask { await self.waitOnList(waiter) } }
             await reserveWhileWanted(order)
             for waiter in waiters { await waiter.interrupt() }
         }
         for waiter in waiters { await waiter.close() }
+    }
+
+    /// Takes nothing more from now on; what was reserved and not begun is given back, and what runs
+    /// goes on.
+    func quiet() async {
+        let ready = state.withLock { state in
+            state.isQuiet = true
+            defer { state.ready = [] }
+            return state.ready
+        }
+        idleness.close()
+        demand.raise()
+        arrival.raise()
+        if !ready.isEmpty { await giveBack(ready.reversed()) }
+        for waiter in waiters.withLock({ $0 }) { await waiter.interrupt() }
     }
 
     /// Begins draining: every processor ends after its present job, and what was reserved and not
@@ -93,16 +115,19 @@ final class Fetcher: Sendable {
         while !isDraining {
             let count = wanted
             guard count > 0 else {
+                metrics.vitals.fetch.rest()
                 await demand.wait()
+                metrics.vitals.fetch.resume()
                 continue
             }
             do throws(BrokerError) {
                 let deliveries = try await broker.reserve(
                     upTo: count, for: worker, from: order.lists(turn: turn))
                 outage.ended()
+                metrics.reserved(deliveries.count)
                 turn &+= 1
                 await accept(deliveries)
-                guard deliveries.isEmpty, !isDraining else { continue }
+                guard deliveries.isEmpty, !isStopping else { continue }
                 idleness.open()
                 await arrival.wait()
             } catch {
@@ -117,6 +142,8 @@ final class Fetcher: Sendable {
             if isDraining { return }
             do throws(BrokerError) {
                 let deliveries = try await waiter.wait(upTo: options.waitLimit)
+                outage.ended()
+                metrics.waited()
                 if deliveries.isEmpty { continue }
                 idleness.close()
                 await accept(deliveries)
@@ -137,7 +164,7 @@ final class Fetcher: Sendable {
         held.add(deliveries)
         let room = ahead
         let (matched, surplus) = state.withLock { state in
-            if state.isDraining { return ([Match](), deliveries[...]) }
+            if state.isDraining || state.isQuiet { return ([Match](), deliveries[...]) }
             let count = min(state.idle.count, deliveries.count)
             let matched = zip(state.idle.suffix(count), deliveries.prefix(count)).map { ($0, $1) }
             state.idle.removeLast(count)
@@ -157,11 +184,12 @@ final class Fetcher: Sendable {
     private var wanted: Int {
         let ahead = ahead
         return state.withLock { state in
-            if state.isDraining { return 0 }
+            if state.isDraining || state.isQuiet { return 0 }
             if state.idle.isEmpty, state.ready.count > ahead / 2 { return 0 }
             return min(options.batchSize, state.idle.count + ahead - state.ready.count)
         }
     }
 
     private var isDraining: Bool { state.withLock { $0.isDraining } }
+    private var isStopping: Bool { state.withLock { $0.isDraining || $0.isQuiet } }
 }

@@ -1,25 +1,32 @@
 import Broker
 import JobModel
 import Mailbox
+package import Telemetry
 
 /// The deliveries this process holds, from reserve to settle: what its lease renewal covers.
 package final class HeldLeases: Sendable {
     private let tags = Locked(Set<String>())
 
-    package init() {}
+    private let metrics: WorkerMetrics?
+
+    package init(metrics: WorkerMetrics? = nil) { self.metrics = metrics }
 
     /// Adds what was just reserved.
     func add(_ deliveries: [Delivery]) {
-        tags.withLock { tags in
+        let count = tags.withLock { tags in
             for delivery in deliveries { tags.insert(delivery.lease.tag) }
+            return tags.count
         }
+        metrics?.set(.deliveriesHeld, to: count)
     }
 
     /// Strikes out what was settled, or found lost.
     func remove(_ deliveries: some Sequence<Delivery>) {
-        tags.withLock { tags in
+        let count = tags.withLock { tags in
             for delivery in deliveries { tags.remove(delivery.lease.tag) }
+            return tags.count
         }
+        metrics?.set(.deliveriesHeld, to: count)
     }
 
     /// Everything held now.

@@ -1,32 +1,28 @@
-package import JobModel
-package import Logging
+import Broker
+import JobModel
+import Logging
 
 /// Takes a delivery to its outcome.
 ///
 /// Never throws, and never crashes on what it is given.
-package struct JobRunner: Sendable {
+struct JobRunner: Sendable {
     let registry: JobRegistry
+    let options: WorkerOptions
+    let runs: ActiveRuns
+    let cancellations: CancellationWatch
+    let suspects: SuspectLane
+    let lease: LeaseKeeper
+    /// Where effects are recorded, if anywhere.
+    let effects: (any EffectLedger)?
     let classifier: OutcomeClassifier
-    let limits: WireLimits
     let time: any TimeSource
     let logger: Logger
-    let deadlines = Deadlines()
 
-    package init(
-        registry: JobRegistry, limits: WireLimits, time: any TimeSource, logger: Logger
-    ) {
-        self.registry = registry
-        self.limits = limits
-        self.time = time
-        self.logger = logger
-        classifier = OutcomeClassifier(time: time)
-    }
-
-    /// Decode → check time → look up → run with a deadline → one outcome.
+    /// Decode → look whether it may run → look up → run within its limits → one outcome.
     func run(_ delivery: Delivery) async -> Conclusion {
         let message: JobMessage
         do {
-            message = try JobMessage(decoding: delivery.raw, limits: limits)
+            message = try JobMessage(decoding: delivery.raw, limits: options.limits)
         } catch {
             let outcome = classifier.outcome(ofUnreadable: error)
             return Conclusion(
@@ -39,16 +35,15 @@ package struct JobRunner: Sendable {
             let outcome = classifier.outcome(ofUnknown: message.name)
             return Conclusion(delivery: delivery, message: message, outcome: outcome)
         }
-        let clock = ContinuousClock()
-        let start = clock.now
-        let outcome = await run(job, message, from: delivery)
-        return Conclusion(
-            delivery: delivery, message: message, outcome: outcome,
-            storesResult: message.ignoreResult.map { !$0 } ?? job.policy.storesResult,
-            elapsed: clock.now - start)
+        guard message.isRedelivered else { return await run(job, message, from: delivery) }
+        return await runAgain(job, message, from: delivery)
     }
 
     private func outcomeBeforeRunning(_ message: JobMessage) -> Outcome? {
+        // Under a lease that may have run out somebody else may have begun: it is put back, or
+        // found lost.
+        guard lease.isCurrent else { return .released }
+        if cancellations.contains(message.id) { return .cancelled(whileRunning: false) }
         guard message.eta != nil || message.expires != nil else { return nil }
         let now = time.now
         if let expires = message.expires, expires <= now { return .expired }
@@ -56,35 +51,77 @@ package struct JobRunner: Sendable {
         return nil
     }
 
+    /// A message that was put back before: it may have taken effect, and it may be a killer.
+    private func runAgain(
+        _ job: RegisteredJob, _ message: JobMessage, from delivery: Delivery
+    ) async -> Conclusion {
+        if let known = await effect(of: message, delivery) {
+            return Conclusion(
+                delivery: delivery, message: message, outcome: known,
+                storesResult: message.ignoreResult.map { !$0 } ?? job.policy.storesResult)
+        }
+        guard !message.deaths.isEmpty else { return await run(job, message, from: delivery) }
+        let conclusion = await suspects.run(delivery, deaths: message.deaths.count) {
+            await run(job, message, from: delivery)
+        }
+        return conclusion
+            ?? Conclusion(delivery: delivery, message: message, outcome: .released)
+    }
+
+    /// What the record of effects says; nil when it says nothing, or cannot be asked: the body's own
+    /// transaction will ask again.
+    private func effect(of message: JobMessage, _ delivery: Delivery) async -> Outcome? {
+        guard let effects else { return nil }
+        do {
+            switch try await effects.admit(delivery.lease.fence, of: message.id) {
+            case .open: return nil
+            case .tookEffect(let result): return .repeated(result: result)
+            case .fenced: return .released
+            }
+        } catch {
+            logger.debug(
+                "the record of effects cannot be read",
+                metadata: [LogKey.jobID: "\(message.id)", LogKey.errorMessage: "\(error)"])
+            return nil
+        }
+    }
+
     private func run(
         _ job: RegisteredJob, _ message: JobMessage, from delivery: Delivery
-    ) async -> Outcome {
+    ) async -> Conclusion {
         let body: MessageBody
         do {
-            body = try message.body(limits: limits)
+            body = try message.body(limits: options.limits)
         } catch {
-            return classifier.outcome(ofUnreadable: error)
+            let outcome = classifier.outcome(ofUnreadable: error)
+            return Conclusion(delivery: delivery, message: message, outcome: outcome)
         }
         if let part = body.unsupportedCanvasPart {
-            return classifier.outcome(ofUnsupportedCanvas: part)
+            let outcome = classifier.outcome(ofUnsupportedCanvas: part)
+            return Conclusion(delivery: delivery, message: message, outcome: outcome)
         }
         let context = JobContext(
             id: message.id, name: message.name, queue: delivery.queue,
             attempt: message.retries + 1,
             maximumAttempts: job.policy.retry.maximumRetries + 1,
             rootID: message.rootID, fence: delivery.lease.fence, logger: logger, time: time)
-        let limit = message.softTimeLimit ?? message.hardTimeLimit ?? job.policy.timeLimit
-        do {
-            let verdict = try await TimeLimit(limit: limit, deadlines: deadlines).run {
-                try await job.run(body, in: context)
-            }
-            return classifier.outcome(of: verdict)
-        } catch {
-            if Task.isCancelled { return .released }
-            return classifier.outcome(
-                of: error, retries: message.retries, policy: job.policy.retry)
-        }
+        let limits = RunLimits(
+            message: message, policy: job.policy, margin: options.hardLimitMargin)
+        let run = runs.begin(delivery, message, limits: limits)
+        let end = await run.run { try await job.run(body, in: context) }
+        let elapsed = runs.end(delivery)
+        let outcome = classifier.outcome(
+            of: end, cut: run.cut, limits: limits, retries: message.retries,
+            policy: job.policy.retry)
+        return Conclusion(
+            delivery: delivery, message: message, outcome: outcome,
+            storesResult: message.ignoreResult.map { !$0 } ?? job.policy.storesResult,
+            elapsed: elapsed, isSlotLost: end.isAbandoned)
     }
+}
+
+extension BodyRun.End {
+    fileprivate var isAbandoned: Bool { if case .abandoned = self { true } else { false } }
 }
 
 extension MessageBody {

@@ -3,17 +3,21 @@ import Foundation
 import JobModel
 import Logging
 import Mailbox
+import Telemetry
 
 /// One log line for each job outcome, and counts of them.
 final class Journal: Sendable {
     private let counts = Locked([String: Int]())
     private let logger: Logger
-    private let time: any TimeSource
+    private let metrics: WorkerMetrics
 
-    init(logger: Logger, time: any TimeSource) {
+    init(logger: Logger, metrics: WorkerMetrics) {
         self.logger = logger
-        self.time = time
+        self.metrics = metrics
     }
+
+    /// Messages settled since the start.
+    var total: Int { counts.withLock { $0.values.reduce(0, +) } }
 
     /// Jobs by outcome since the start.
     var totals: [String: Int] { counts.withLock { $0 } }
@@ -26,9 +30,20 @@ final class Journal: Sendable {
         let isLost = answer == .leaseLost && !isRepeat
         let word = isLost ? "lease_lost" : conclusion.outcome.word
         counts.withLock { $0[word, default: 0] += 1 }
+        measure(conclusion, word, isLost: isLost)
         let (level, sentence) = announcement(conclusion.outcome, isLost: isLost)
         guard logger.logLevel <= level else { return }
         logger.log(level: level, sentence, metadata: metadata(of: conclusion, word))
+    }
+
+    private func measure(_ conclusion: Conclusion, _ word: String, isLost: Bool) {
+        metrics.finished(
+            queue: conclusion.delivery.queue.text, job: conclusion.name?.text, outcome: word,
+            after: conclusion.elapsed > .zero ? conclusion.elapsed : nil)
+        if isLost { metrics.leaseLost() }
+        if case .quarantined(let report) = conclusion.outcome, !isLost {
+            metrics.quarantined(reason: report.code)
+        }
     }
 
     /// Notes jobs that ran and whose end Redis never heard of.
@@ -51,6 +66,8 @@ final class Journal: Sendable {
         case .quarantined: (.error, "message cannot be run; it is in quarantine")
         case .expired: (.notice, "job expired before it could run")
         case .released: (.info, "job given back")
+        case .repeated: (.notice, "job had taken effect before; it was not run again")
+        case .cancelled: (.notice, "job cancelled")
         }
     }
 
@@ -71,7 +88,7 @@ final class Journal: Sendable {
             metadata[LogKey.retryAt] = "\(date.formatted(.iso8601))"
             metadata.add(report)
         case .deadLetter(let report), .quarantined(let report): metadata.add(report)
-        case .succeeded, .snooze, .expired, .released: break
+        case .succeeded, .snooze, .expired, .released, .repeated, .cancelled: break
         }
         return metadata
     }
@@ -96,6 +113,8 @@ extension Outcome {
         case .quarantined: "quarantined"
         case .expired: "expired"
         case .released: "released"
+        case .repeated: "repeated"
+        case .cancelled: "cancelled"
         }
     }
 }

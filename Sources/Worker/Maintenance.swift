@@ -1,6 +1,7 @@
 package import Broker
 import JobModel
 package import Logging
+package import Telemetry
 
 /// Moves delayed messages to their queues when their time has come.
 struct DuePromoter: Sendable {
@@ -10,10 +11,13 @@ struct DuePromoter: Sendable {
 
     let broker: any Broker
     let options: WorkerOptions
+    var metrics: WorkerMetrics?
 
     /// One round; returns how long to sleep before the next.
     func runOnce() async throws(BrokerError) -> Duration {
+        metrics?.vitals.beat(.maintenance)
         let promotion = try await broker.promoteDue(limit: options.maintenanceBatch)
+        if promotion.count > 0 { metrics?.promoted(promotion.count) }
         if promotion.count == options.maintenanceBatch { return .zero }
         let wait = promotion.untilNext ?? options.maintenanceInterval
         return min(max(wait, Self.resolution), options.maintenanceInterval)
@@ -25,43 +29,66 @@ struct LeaseReaper: Sendable {
     let broker: any Broker
     let options: WorkerOptions
     let logger: Logger
+    var metrics: WorkerMetrics?
 
     /// One round; returns how long to sleep before the next.
     func runOnce() async throws(BrokerError) -> Duration {
         let reclaimed = try await broker.reclaimExpired(limit: options.maintenanceBatch)
+        logger.log(reclaimed)
+        if reclaimed.count > 0 { metrics?.reclaimed(reclaimed.count) }
+        for poisoned in reclaimed.poisoned { metrics?.quarantined(reason: poisoned.code) }
+        return reclaimed.count >= options.maintenanceBatch ? .zero : options.reapingInterval
+    }
+}
+
+extension Logger {
+    /// Says what became of the messages of dead workers.
+    package func log(_ reclaimed: Reclamation) {
         if reclaimed.count > 0 || !reclaimed.workers.isEmpty {
-            logger.warning(
+            warning(
                 "put back jobs whose worker is gone",
                 metadata: [
                     LogKey.count: "\(reclaimed.count)",
                     LogKey.workerID: "\(reclaimed.workers.map(\.text).joined(separator: ","))",
                 ])
         }
-        return reclaimed.count >= options.maintenanceBatch ? .zero : options.maintenanceInterval
+        for poisoned in reclaimed.poisoned {
+            error(
+                "workers died holding this message; it is in quarantine",
+                metadata: [
+                    LogKey.jobID: "\(poisoned.id ?? "?")",
+                    LogKey.jobName: "\(poisoned.name ?? "?")",
+                    LogKey.queueName: "\(poisoned.queue)", LogKey.errorCode: "\(poisoned.code)",
+                    LogKey.errorMessage: "\(poisoned.message)",
+                ])
+        }
     }
 }
 
 /// Repeats a round of maintenance until its task is cancelled.
 package struct MaintenanceLoop: Sendable {
     private let round: @Sendable () async throws(BrokerError) -> Duration
-    private let outage: Outage
+    private let outage: Outage.Witness
 
     init(
-        outage: Outage, _ round: @escaping @Sendable () async throws(BrokerError) -> Duration
+        _ name: String, outage: Outage,
+        _ round: @escaping @Sendable () async throws(BrokerError) -> Duration
     ) {
         self.round = round
-        self.outage = outage
+        self.outage = outage.witness(name)
     }
 
     /// Promotion and reclaiming side by side, as workers and schedulers run them.
     package static func all(
-        broker: any Broker, options: WorkerOptions, logger: Logger
+        broker: any Broker, options: WorkerOptions, outage: Outage, metrics: WorkerMetrics? = nil,
+        logger: Logger
     ) -> [MaintenanceLoop] {
-        let promoter = DuePromoter(broker: broker, options: options)
-        let reaper = LeaseReaper(broker: broker, options: options, logger: logger)
+        let promoter = DuePromoter(broker: broker, options: options, metrics: metrics)
+        let reaper = LeaseReaper(
+            broker: broker, options: options, logger: logger, metrics: metrics)
         return [
-            MaintenanceLoop(outage: Outage(logger: logger), promoter.runOnce),
-            MaintenanceLoop(outage: Outage(logger: logger), reaper.runOnce),
+            MaintenanceLoop("promote", outage: outage, promoter.runOnce),
+            MaintenanceLoop("reclaim", outage: outage, reaper.runOnce),
         ]
     }
 

@@ -13,6 +13,38 @@ struct OutcomeClassifier: Sendable {
         }
     }
 
+    /// What the end of a run means, however it came.
+    ///
+    /// A body that returned in spite of being asked to end is done, and so is its work.
+    func outcome(
+        of end: BodyRun.End, cut: BodyRun.Cut?, limits: RunLimits, retries: Int,
+        policy: RetryPolicy
+    ) -> Outcome {
+        switch (end, cut) {
+        case (.returned(let verdict), _): outcome(of: verdict)
+        case (.threw(let error), nil):
+            error is LeaseLost
+                ? .released : outcome(of: error, retries: retries, policy: policy)
+        case (_, .softLimit(let limit)?):
+            outcome(of: TimeLimitExceeded(limit: limit), retries: retries, policy: policy)
+        case (_, .hardLimit(let limit)?): outcome(ofOverrun: limit, given: end)
+        case (.abandoned, nil): outcome(ofOverrun: limits.hardLimit, given: end)
+        case (_, .asked?): .cancelled(whileRunning: true)
+        case (_, .leaseLost?), (_, .stopping?): .released
+        }
+    }
+
+    /// Past its hard limit a job is not tried again: what ignored its cancellation may still run.
+    private func outcome(ofOverrun limit: Duration, given end: BodyRun.End) -> Outcome {
+        let isLost = if case .abandoned = end { true } else { false }
+        return .deadLetter(
+            FailureReport(
+                code: "timeout.hard", type: "TimeLimitExceeded",
+                message: "ran longer than its hard time limit of \(limit)"
+                    + (isLost ? " and ignored its cancellation" : ""),
+                pythonType: .hardTimeLimit))
+    }
+
     /// What a thrown error means after `retries` earlier ones.
     func outcome(of error: any Error, retries: Int, policy: RetryPolicy) -> Outcome {
         let report = report(of: error)
@@ -63,7 +95,7 @@ struct OutcomeClassifier: Sendable {
             FailureReport(code: "permanent", type: "PermanentFailure", message: error.reason)
         case let error as RetryLater:
             FailureReport(code: "retry_later", type: "RetryLater", message: error.reason)
-        case let error as TimeLimit.Exceeded:
+        case let error as TimeLimitExceeded:
             FailureReport(
                 code: "timeout", type: "TimeLimitExceeded", message: error.description,
                 pythonType: .softTimeLimit)
@@ -73,4 +105,10 @@ struct OutcomeClassifier: Sendable {
                 message: String(describing: error))
         }
     }
+}
+
+/// A body that was cut off; counts as a failed attempt.
+struct TimeLimitExceeded: Error, CustomStringConvertible {
+    let limit: Duration
+    var description: String { "ran longer than its time limit of \(limit)" }
 }

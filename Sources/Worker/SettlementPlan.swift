@@ -26,6 +26,13 @@ struct SettlementPlan: Sendable {
         case .expired:
             let record = result(of: conclusion) { .revoked("expired", of: $0, at: time.now) }
             return Settling(delivery: delivery, transition: .acknowledge, result: record)
+        case .repeated(let value):
+            let record = result(of: conclusion) { .success(value, of: $0, at: time.now) }
+            return Settling(delivery: delivery, transition: .acknowledge, result: record)
+        case .cancelled(let whileRunning):
+            let reason = whileRunning ? "terminated" : "revoked"
+            let record = result(of: conclusion) { .revoked(reason, of: $0, at: time.now) }
+            return Settling(delivery: delivery, transition: .acknowledge, result: record)
         case .released:
             return Settling(delivery: delivery, transition: .release)
         }

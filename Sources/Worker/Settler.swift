@@ -2,6 +2,7 @@ import Broker
 import JobModel
 import Logging
 import Mailbox
+import Telemetry
 
 /// Gathers conclusions and settles them in batches, one round trip each.
 ///
@@ -12,6 +13,7 @@ final class Settler: Sendable {
     private struct State {
         var pending: [Conclusion] = []
         var crowded: [CheckedContinuation<Void, Never>] = []
+        var isDraining = false
         var isClosed = false
     }
 
@@ -23,11 +25,13 @@ final class Settler: Sendable {
     private let held: HeldLeases
     private let pace: Pace
     private let outage: Outage
+    private let witness: Outage.Witness
     private let journal: Journal
+    private let metrics: WorkerMetrics
 
     init(
         broker: any Broker, plan: SettlementPlan, options: WorkerOptions, held: HeldLeases,
-        pace: Pace, outage: Outage, journal: Journal
+        pace: Pace, outage: Outage, journal: Journal, metrics: WorkerMetrics
     ) {
         self.broker = broker
         self.plan = plan
@@ -35,7 +39,9 @@ final class Settler: Sendable {
         self.held = held
         self.pace = pace
         self.outage = outage
+        witness = outage.witness("settle")
         self.journal = journal
+        self.metrics = metrics
     }
 
     /// Leaves `conclusion` to be settled; returns once there is room for it.
@@ -43,13 +49,14 @@ final class Settler: Sendable {
         if conclusion.elapsed > .zero { pace.record(conclusion.elapsed) }
         let isCrowded = state.withLock { state in
             state.pending.append(conclusion)
-            return state.pending.count > options.maximumUnsettled
+            return state.pending.count > options.maximumUnsettled && !state.isDraining
         }
         arrival.raise()
         guard isCrowded else { return }
         await withCheckedContinuation { continuation in
             let hasRoom = state.withLock { state in
-                let hasRoom = state.pending.count <= options.maximumUnsettled
+                let hasRoom =
+                    state.pending.count <= options.maximumUnsettled || state.isDraining
                 if !hasRoom { state.crowded.append(continuation) }
                 return hasRoom
             }
@@ -77,6 +84,19 @@ final class Settler: Sendable {
         }
     }
 
+    /// How many wait to be settled.
+    var pendingCount: Int { state.withLock { $0.pending.count } }
+
+    /// From now on nobody waits for room: a worker that stops must not hang on a Redis that is gone.
+    func drain() {
+        let crowded = state.withLock { state in
+            state.isDraining = true
+            defer { state.crowded = [] }
+            return state.crowded
+        }
+        for continuation in crowded { continuation.resume() }
+    }
+
     /// Ends `run()` once everything pending is settled.
     func close() {
         state.withLock { $0.isClosed = true }
@@ -99,7 +119,9 @@ final class Settler: Sendable {
                 throw BrokerError(code: .server, message: "Redis refused to settle jobs")
             } catch {
                 isRepeat = true
-                let wait = outage.began(error)
+                metrics.settleRepeated(open.count)
+                metrics.set(.unsettled, to: open.count + pendingCount)
+                let wait = witness.began(error)
                 if isClosed, outage.age > options.settleLimit {
                     journal.recordUnsettled(open.count)
                     return
@@ -107,7 +129,8 @@ final class Settler: Sendable {
                 try? await Task.sleep(for: wait)
             }
         }
-        outage.ended()
+        witness.ended()
+        if isRepeat { metrics.set(.unsettled, to: pendingCount) }
     }
 
     private var isClosed: Bool { state.withLock { $0.isClosed } }

@@ -10,10 +10,19 @@ package struct WorkerOptions: Sendable {
     package var batchSize = 64
     /// How long an idle worker blocks on a list before it looks at all of them again.
     package var waitLimit = Duration.seconds(5)
+    /// How long the lease lasts after a renewal; the broker's own setting.
+    package var lease = Duration.seconds(5)
     /// How often the lease is renewed.
-    package var leaseRenewal = Duration.seconds(3)
+    package var leaseRenewal = Duration.milliseconds(1500)
+    /// How many workers may die holding a message before it goes to quarantine; the broker's own
+    /// setting.
+    package var maximumDeaths = 3
+    /// How long after its cancellation a run is given up, unless its hard limit says otherwise.
+    package var hardLimitMargin = Duration.seconds(30)
     /// How long running jobs may go on once draining has begun.
     package var grace = Duration.seconds(25)
+    /// How long jobs that were asked to end may take before they are given up and put back.
+    package var cancelLimit = Duration.seconds(5)
     /// Outcomes that may wait for Redis before jobs are held up.
     package var maximumUnsettled = 4096
     /// How long a stopping worker tries to settle what Redis does not answer; the lease has run out
@@ -23,6 +32,10 @@ package struct WorkerOptions: Sendable {
     package var maintenanceBatch = 100
     /// The longest sleep between two rounds of maintenance.
     package var maintenanceInterval = Duration.seconds(1)
+    /// The longest sleep between two looks for dead workers.
+    package var reapingInterval = Duration.milliseconds(500)
+    /// How often wishes to cancel jobs are looked for.
+    package var cancellationInterval = Duration.seconds(1)
     /// What is accepted from a queue.
     package var limits = WireLimits()
     /// Whether results are stored at all.

@@ -1,52 +1,98 @@
 package import Broker
 package import JobModel
 package import Logging
+import Mailbox
+package import Telemetry
 
 /// One worker process: fetch → run → settle in many lanes, and the loops that keep it honest.
 ///
 /// Shutdown has phases: *draining* (nothing more is fetched, running jobs finish within the grace
-/// period), *cancelling* (bodies are cancelled and their messages given back, the attempt not
-/// counted), *stopped*.
+/// period), *cancelling* (bodies are asked to end), and at last those that ignore it are given up;
+/// the messages of both go back, the attempt not counted.
 package final class WorkerService: Sendable {
     private enum Event: Sendable {
         case laneEnded
         case fetcherEnded
         case cutOff
+        case givenUp
     }
+
+    private struct State {
+        var phase = WorkerPhase.starting
+        var lostSlots = 0
+        var recycling: String?
+    }
+
+    /// How often time limits are looked at; a run may be this late.
+    private static let tickMicroseconds: UInt32 = 50_000
 
     private let broker: any Broker
     private let options: WorkerOptions
     private let presence: WorkerPresence
     private let logger: Logger
-    private let held = HeldLeases()
+    private let held: HeldLeases
+    private let runs = ActiveRuns()
+    private let lease: LeaseKeeper
     private let fetcher: Fetcher
     private let settler: Settler
     private let runner: JobRunner
+    private let cancellations: CancellationWatch
     private let journal: Journal
     private let outage: Outage
+    private let metrics: WorkerMetrics
+    private let onStuck: @Sendable () -> Void
+    private let state = Locked(State())
     private let draining = Signal()
     private let cancelling = Signal()
+    private let abandoning = Signal()
 
+    /// Puts a worker together; `run()` starts it.
+    ///
+    /// `effects` is where jobs record what they have done, so that a repeat is recognised. `onStuck`
+    /// is called, perhaps more than once and from a thread of the worker's own, when bodies that were
+    /// given up block every thread: nothing but the end of the process helps then.
     package init(
         broker: any Broker, registry: JobRegistry, presence: WorkerPresence,
-        options: WorkerOptions, time: any TimeSource, logger: Logger
+        options: WorkerOptions, effects: (any EffectLedger)? = nil,
+        metrics given: WorkerMetrics? = nil, time: any TimeSource, logger: Logger,
+        onStuck: @escaping @Sendable () -> Void = {}
     ) {
         self.broker = broker
         self.options = options
         self.presence = presence
         self.logger = logger
+        self.onStuck = onStuck
+        let worker = WorkerID(text: presence.worker)
         let pace = Pace()
-        let outage = Outage(logger: logger)
+        let metrics =
+            given
+            ?? WorkerMetrics(
+                registry: MetricRegistry(), vitals: WorkerVitals(), version: presence.version,
+                jobNames: registry.names.map(\.text), queues: presence.queues)
+        self.metrics = metrics
+        let outage = Outage(logger: logger, metrics: metrics)
         self.outage = outage
-        journal = Journal(logger: logger, time: time)
+        held = HeldLeases(metrics: metrics)
+        journal = Journal(logger: logger, metrics: metrics)
         let settler = Settler(
             broker: broker, plan: SettlementPlan(time: time, storesResults: options.storesResults),
-            options: options, held: held, pace: pace, outage: outage, journal: journal)
+            options: options, held: held, pace: pace, outage: outage, journal: journal,
+            metrics: metrics)
         self.settler = settler
-        runner = JobRunner(registry: registry, limits: options.limits, time: time, logger: logger)
+        lease = LeaseKeeper(
+            broker: broker, presence: presence, options: options, held: held, runs: runs,
+            metrics: metrics)
+        cancellations = CancellationWatch(
+            broker: broker, runs: runs, interval: options.cancellationInterval)
+        runner = JobRunner(
+            registry: registry, options: options, runs: runs, cancellations: cancellations,
+            suspects: SuspectLane(
+                broker: broker, worker: worker, maximumDeaths: options.maximumDeaths),
+            lease: lease, effects: effects, classifier: OutcomeClassifier(time: time), time: time,
+            logger: logger)
         fetcher = Fetcher(
-            broker: broker, worker: WorkerID(text: presence.worker), options: options, held: held,
-            pace: pace, outage: outage
+            broker: broker, worker: worker, options: options, held: held, pace: pace,
+            outage: outage, metrics: metrics
         ) { deliveries in
             for delivery in deliveries {
                 await settler.settle(
@@ -55,31 +101,52 @@ package final class WorkerService: Sendable {
         }
     }
 
-    /// Works until drained.
-    package func run() async {
-        let renewal = broker.keepLease(of: presence, every: options.leaseRenewal) { [held] in
-            held.all
+    /// Works until it was told to stop and has, or until it had better be started anew.
+    ///
+    /// Bodies that were given up may still run when it returns; the caller ends the process.
+    @discardableResult
+    package func run() async -> WorkerEnd {
+        lease.start()
+        metrics.vitals.notePrepared()
+        let ticker = Ticker(name: "limits", everyMicroseconds: Self.tickMicroseconds) {
+            [runs, metrics, onStuck] in
+            if runs.sweep() { onStuck() }
+            metrics.set(.jobsRunning, to: runs.count)
         }
         await withTaskGroup(of: Void.self) { services in
             services.addTask { await self.settler.run() }
             await withTaskGroup(of: Void.self) { maintenance in
-                for loop in MaintenanceLoop.all(broker: broker, options: options, logger: logger) {
-                    maintenance.addTask { await loop.run() }
-                }
-                maintenance.addTask { await self.runner.deadlines.run() }
+                for loop in maintenanceLoops { maintenance.addTask { await loop.run() } }
                 await work()
                 maintenance.cancelAll()
             }
             settler.close()
         }
-        renewal.cancel()
+        ticker.stop()
+        lease.stop()
         // While Redis is gone, or when this fails, the lease runs out by itself.
         if outage.age == .zero { try? await broker.leave(WorkerID(text: presence.worker)) }
+        state.withLock { $0.phase = .stopped }
+        let reason = state.withLock { $0.recycling }
+        return reason.map { .recycle(because: $0) } ?? .drained
+    }
+
+    // MARK: Orders; safe to give from anywhere, any number of times
+
+    /// Takes nothing more; running jobs go on, and the worker waits to be told to stop.
+    package func quiet() async {
+        let isNew = state.withLock { state in
+            guard state.phase == .starting || state.phase == .working else { return false }
+            state.phase = .quiet
+            return true
+        }
+        guard isNew else { return }
+        metrics.vitals.note(quiet: true)
+        logger.notice("quiet", metadata: [LogKey.count: "\(held.count)"])
+        await fetcher.quiet()
     }
 
     /// Begins draining, as the first TERM asks.
-    ///
-    /// Safe to call from anywhere, any number of times.
     package func drain() { draining.raise() }
 
     /// Cancels running jobs and gives their messages back, as the second TERM asks.
@@ -88,54 +155,127 @@ package final class WorkerService: Sendable {
         cancelling.raise()
     }
 
+    /// Gives every message back now, also of jobs that ignore their cancellation, as QUIT asks.
+    package func abandon() {
+        cancel()
+        abandoning.raise()
+    }
+
+    /// Drains, so that the process can be started anew; `run()` then says why.
+    package func recycle(because reason: String) {
+        let isNew = state.withLock { state in
+            defer { state.recycling = state.recycling ?? reason }
+            return state.recycling == nil
+        }
+        guard isNew else { return }
+        logger.warning("the process will be started anew", metadata: [LogKey.reason: "\(reason)"])
+        draining.raise()
+    }
+
+    // MARK: What it is doing
+
     /// Jobs by outcome since the start.
     package var totals: [String: Int] { journal.totals }
 
     /// Deliveries taken and not yet settled.
     package var inFlight: Int { held.count }
 
+    /// The jobs that run now, the longest first.
+    package var runningJobs: [RunningJob] { runs.list }
+
+    /// Where it stands.
+    package var status: WorkerStatus {
+        let (phase, lostSlots) = state.withLock { ($0.phase, $0.lostSlots) }
+        let fetch = metrics.vitals.fetch
+        let fetchAge = fetch.count == 0 ? nil : fetch.age ?? .zero
+        return WorkerStatus(
+            phase: phase == .starting && fetchAge != nil ? .working : phase, running: runs.count,
+            held: held.count, lostSlots: lostSlots, concurrency: options.concurrency,
+            jobsDone: journal.total, fetchAgeSeconds: fetchAge?.inSeconds,
+            leaseAgeSeconds: lease.age.inSeconds, isOutage: outage.age > .zero)
+    }
+
+    /// How long the broker has been away; zero when it is not.
+    package var outageAge: Duration { outage.age }
+
+    // MARK: Work
+
+    private var maintenanceLoops: [MaintenanceLoop] {
+        MaintenanceLoop.all(
+            broker: broker, options: options, outage: outage, metrics: metrics, logger: logger)
+            + [MaintenanceLoop("cancellations", outage: outage, cancellations.runOnce)]
+    }
+
     private func work() async {
         await withTaskGroup(of: Event.self) { group in
             group.addTask {
+                await self.cancellations.loadedOnce()
                 await self.fetcher.run()
                 return .fetcherEnded
             }
             for _ in 0..<options.concurrency {
                 group.addTask {
                     await Processor(
-                        fetcher: self.fetcher, runner: self.runner, settler: self.settler
+                        fetcher: self.fetcher, runner: self.runner, settler: self.settler,
+                        onSlotLost: self.slotLost
                     )
                     .run()
                     return .laneEnded
                 }
             }
             await draining.wait()
-            logger.notice("draining", metadata: [LogKey.count: "\(held.count)"])
+            enter(.draining)
+            metrics.vitals.noteDraining()
+            runs.end(within: options.grace + options.cancelLimit)
+            cancellations.stop()
+            settler.drain()
             await fetcher.drain()
-            group.addTask { await self.cutOff() }
+            group.addTask {
+                await self.pass(self.options.grace, or: self.cancelling)
+                return .cutOff
+            }
             var running = options.concurrency + 1
             while running > 0, let event = await group.next() {
                 switch event {
                 case .laneEnded, .fetcherEnded: running -= 1
                 case .cutOff:
-                    logger.notice("cancelling", metadata: [LogKey.count: "\(held.count)"])
-                    group.cancelAll()
+                    enter(.cancelling)
+                    runs.cancelAll()
+                    group.addTask {
+                        await self.pass(self.options.cancelLimit, or: self.abandoning)
+                        return .givenUp
+                    }
+                case .givenUp: runs.abandonAll()
                 }
             }
             cancelling.raise()
+            abandoning.raise()
             group.cancelAll()
         }
     }
 
-    /// Returns when the grace period is over, or when cancelling is asked for.
-    private func cutOff() async -> Event {
+    private func enter(_ phase: WorkerPhase) {
+        state.withLock { $0.phase = phase }
+        logger.notice("\(phase.rawValue)", metadata: [LogKey.count: "\(held.count)"])
+    }
+
+    private func slotLost() {
+        let count = state.withLock { state in
+            state.lostSlots += 1
+            return state.lostSlots
+        }
+        metrics.set(.slotsLost, to: count)
+        recycle(because: "a job ignored its cancellation")
+    }
+
+    /// Returns after `limit`, or when the signal is raised.
+    private func pass(_ limit: Duration, or signal: Signal) async {
         await withTaskGroup(of: Void.self) { group in
-            group.addTask { [options] in try? await Task.sleep(for: options.grace) }
-            group.addTask { await self.cancelling.wait() }
+            group.addTask { try? await Task.sleep(for: limit) }
+            group.addTask { await signal.wait() }
             await group.next()
             group.cancelAll()
-            cancelling.raise()
+            signal.raise()
         }
-        return .cutOff
     }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import Health
 import JobModel
 import Testing
 
@@ -92,9 +93,12 @@ struct SettingsLoaderTests {
         "database.url": "postgresql://elsewhere/isp", "database.pool_size": "9",
         "database.connect_timeout_seconds": "1", "database.statement_timeout_seconds": "1",
         "worker.queues": "one,two", "worker.concurrency": "4096", "worker.batch_size": "128",
-        "worker.lease_seconds": "6", "worker.lease_renewal_seconds": "5",
+        "worker.lease_seconds": "6", "worker.lease_renewal_seconds": "2",
+        "worker.maximum_deaths": "5", "worker.hard_limit_margin_seconds": "7",
         "worker.visibility_timeout_seconds": "60", "worker.grace_seconds": "0",
-        "worker.wait_seconds": "0.5", "limits.envelope_bytes": "1024",
+        "worker.wait_seconds": "0.5", "worker.drills": "true", "effects.keep_seconds": "7200",
+        "worker.stall_seconds": "45", "health.listen": "127.0.0.1:9465",
+        "limits.envelope_bytes": "1024",
         "limits.body_bytes": "1024", "limits.nesting_depth": "8", "results.enabled": "false",
         "results.expires_seconds": "1", "dead.maximum_entries": "1",
         "quarantine.maximum_entries": "1", "dead.maximum_age_seconds": "1",
@@ -155,11 +159,43 @@ struct SettingsLoaderTests {
     @Test("a lease shorter than two renewals is refused, naming both")
     func leaseRule() throws {
         #expect(
-            problems("worker:\n  lease_seconds: 5.9") == [
+            problems("worker:\n  lease_seconds: 2.9") == [
                 "worker.lease_seconds (test.yaml:2): must be at least twice "
-                    + "worker.lease_renewal_seconds; 5.9 is less than 2 × 3"
+                    + "worker.lease_renewal_seconds; 2.9 is less than 2 × 1.5"
             ])
-        #expect(try load("worker:\n  lease_seconds: 6").settings.worker.lease == .seconds(6))
+        #expect(try load("worker:\n  lease_seconds: 3").settings.worker.lease == .seconds(3))
+    }
+
+    @Test("effects kept shorter than two visibility timeouts are refused, naming both")
+    func effectsRule() throws {
+        let yaml = "worker:\n  visibility_timeout_seconds: 4000\neffects:\n  keep_seconds: "
+        #expect(
+            problems(yaml + "7999") == [
+                "effects.keep_seconds (test.yaml:4): must be at least twice "
+                    + "worker.visibility_timeout_seconds; 7999 is less than 2 × 4000"
+            ])
+        #expect(try load(yaml + "8000").settings.effects.keep == .seconds(8000))
+    }
+
+    @Test("a stall shorter than two waits is refused, and 0 switches it off")
+    func stallRule() throws {
+        #expect(
+            problems("worker:\n  stall_seconds: 9") == [
+                "worker.stall_seconds (test.yaml:2): must be 0 or at least twice "
+                    + "worker.wait_seconds; 9 is less than 2 × 5"
+            ])
+        #expect(try load("worker:\n  stall_seconds: 0").settings.worker.stall == .zero)
+    }
+
+    @Test("where health is served is an address with a port")
+    func healthAddress() throws {
+        #expect(
+            problems("health:\n  listen: 9464") == [
+                "health.listen (test.yaml:2): has no port; write it as 127.0.0.1:9464"
+            ])
+        let loaded = try load("health:\n  listen: 127.0.0.1:9464")
+        #expect(loaded.settings.health.listen?.port == 9464)
+        #expect(try load().settings.health.listen == nil)
     }
 
     @Test("a key given twice is refused, in a file and as flags")

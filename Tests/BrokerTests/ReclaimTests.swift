@@ -16,7 +16,7 @@ struct ReclaimTests {
         try await fixture.enqueue(3)
         let renewal = fixture.broker.keepLease(
             of: fixture.presence(of: dead), every: .milliseconds(20)
-        ) { [] }
+        ) { [] } renewed: { _ in }
         try await eventually("the worker is listed") {
             try await fixture.raw.send(RedisCommand("ZCARD", "backhaul:workers")).int == 1
         }
@@ -44,7 +44,7 @@ struct ReclaimTests {
         try await fixture.enqueue(1)
         let renewal = fixture.broker.keepLease(
             of: fixture.presence(of: dead), every: .milliseconds(20)
-        ) { [] }
+        ) { [] } renewed: { _ in }
         try await eventually {
             try await fixture.raw.send(RedisCommand("ZCARD", "backhaul:workers")).int == 1
         }
@@ -59,7 +59,7 @@ struct ReclaimTests {
         let fixture = try await BrokerFixture { $0.lease = .milliseconds(1) }
         let renewal = fixture.broker.keepLease(
             of: fixture.presence(of: dead), every: .seconds(60)
-        ) { [] }
+        ) { [] } renewed: { _ in }
         try await eventually {
             try await fixture.raw.send(RedisCommand("ZCARD", "backhaul:workers")).int == 1
         }
@@ -98,7 +98,7 @@ struct ReclaimTests {
         _ = try await fixture.raw.send(RedisCommand("LPUSH", "mail", garbage))
         let renewal = fixture.broker.keepLease(
             of: fixture.presence(of: dead), every: .seconds(60)
-        ) { [] }
+        ) { [] } renewed: { _ in }
         try await eventually {
             try await fixture.raw.send(RedisCommand("ZCARD", "backhaul:workers")).int == 1
         }
@@ -116,7 +116,7 @@ struct ReclaimTests {
         _ = try await fixture.raw.send(RedisCommand("ZADD", "unacked_index", 1000, tag))
         let renewal = fixture.broker.keepLease(
             of: fixture.presence(of: fixture.worker), every: .milliseconds(20)
-        ) { [tag, "never-held-1"] }
+        ) { [tag, "never-held-1"] } renewed: { _ in }
         try await eventually {
             let score = try await fixture.raw.send(RedisCommand("ZSCORE", "unacked_index", tag))
             return (score.int ?? 0) > 1000
@@ -150,7 +150,7 @@ struct ReclaimTests {
         }
         let renewal = fixture.broker.keepLease(
             of: fixture.presence(of: dead), every: .seconds(60)
-        ) { [] }
+        ) { [] } renewed: { _ in }
         try await eventually {
             try await fixture.raw.send(RedisCommand("ZCARD", "backhaul:workers")).int == 1
         }

@@ -135,7 +135,7 @@ struct ReserveTests {
         _ = try await fixture.reserve(1)
         let keys = try await fixture.raw.send(RedisCommand("KEYS", "*"))
         let names = (keys.array ?? []).compactMap(\.string)
-        #expect(names.count == 4)
+        #expect(names.count == 5)
         #expect(names.allSatisfy { $0.hasPrefix("pfx:") })
     }
 }

@@ -98,4 +98,22 @@ struct MixedFleetTests {
         try await eventually { try await fleet.queues.broker.inFlight() == 0 }
         try await python.stop()
     }
+
+    @Test("a Python worker leaves a live Swift job alone, however short its visibility timeout")
+    func shortVisibility() async throws {
+        let fleet = try await MixedFleet()
+        let python = try await fleet.celery.worker(visibility: .seconds(3))
+        let swift = try BackhaulProcess.worker(
+            redis: fleet.queues.url, queues: "drills", settings: ["worker.drills": "true"])
+        let ids = try await fleet.celery.send([
+            .init("drill.sleep", kwargs: ["seconds": 8], options: ["queue": "drills"])
+        ])
+        let answers = try await fleet.celery.answers(of: ids, timeout: 30)
+        #expect(answers.map(\.state) == ["SUCCESS"])
+        let ended = try await swift.stop()
+        #expect(ended.errors.contains("succeeded=1"))
+        #expect(!ended.errors.contains("lease"))
+        #expect(try await fleet.queues.waiting(in: "drills") == 0)
+        try await python.stop()
+    }
 }

@@ -60,11 +60,11 @@ struct JobMessageEditTests {
         headers["mine"] = 7
         root["headers"] = .object(headers)
         let held = try read(JSONValue.object(root).encoded())
-        #expect(held.workersLost() == ["web01.1.a", "web02.2.b"])
+        #expect(held.deaths == ["web01.1.a", "web02.2.b"])
         let again = try read(try held.afresh(at: now))
         #expect(again.retries == 0)
         #expect(again.eta == nil)
-        #expect(again.workersLost() == [])
+        #expect(again.deaths == [])
         #expect(again.errorHistory().count == 1)
         #expect(again.headerFields()["mine"] == 7)
         #expect(again.expires == first.expires)

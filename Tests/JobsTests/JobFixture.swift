@@ -65,12 +65,13 @@ final class Guillotine: Sendable {
 
 /// What runs a job in tests: a context with a clock of one's own.
 func jobContext(
-    _ id: String = "job-1", name: JobName = "test", attempt: Int = 1,
+    _ id: String = "job-1", name: JobName = "test", attempt: Int = 1, fence: Fence = .none,
     time: any TimeSource = SystemTime()
 ) -> JobContext {
     JobContext(
         id: JobID(id), name: name, queue: "test", attempt: attempt, maximumAttempts: 10,
-        logger: Logger(label: "test.jobs") { _ in SwiftLogNoOpLogHandler() }, time: time)
+        fence: fence, logger: Logger(label: "test.jobs") { _ in SwiftLogNoOpLogHandler() },
+        time: time)
 }
 
 /// The rows that payments and provisioning tests begin with.

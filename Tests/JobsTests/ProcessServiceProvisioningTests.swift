@@ -11,14 +11,14 @@ struct ProcessServiceProvisioningTests {
     private static let start = Date(timeIntervalSince1970: 1_790_000_000)
 
     private static func run(
-        _ pool: PostgresPool, _ log: FanOutLog, id: String = "job-1", service: Int64 = 1,
-        at now: Date = start, _ checkpoints: Checkpoints = .none
+        _ pool: PostgresPool, _ log: FanOutLog, id: String = "job-1", fence: Fence = .none,
+        service: Int64 = 1, at now: Date = start, _ checkpoints: Checkpoints = .none
     ) async throws -> JSONValue {
         let job = ProcessServiceProvisioning(
             pool: pool, publisher: log.publisher, checkpoints: checkpoints)
         let verdict = try await job.run(
             ProcessServiceProvisioning.Payload(serviceID: service),
-            in: jobContext(id, time: HandClock(now)))
+            in: jobContext(id, fence: fence, time: HandClock(now)))
         guard case .finished(let result) = verdict else { throw Unfinished() }
         return result
     }
@@ -122,6 +122,40 @@ struct ProcessServiceProvisioningTests {
             #expect(resumed["version"] == 3)
             #expect(try await Self.state(pool).contains("service active active 3 3 1790000000"))
             #expect(try await events(pool).map(\.key).last == "service.activated:1:3")
+        }
+    }
+
+    @Test("a holder that stalled past its lease changes nothing once its successor has begun")
+    func zombie() async throws {
+        try await Self.with { pool, log in
+            let ledger = PostgresEffectLedger(pool: pool)
+            #expect(try await ledger.admit(Fence(2), of: JobID("job-1")) == .open)
+            let before = try await Self.state(pool)
+            await #expect(throws: LeaseLost.self) {
+                _ = try await Self.run(pool, log, fence: Fence(1))
+            }
+            #expect(try await Self.state(pool) == before)
+            #expect(log.all.isEmpty)
+            _ = try await Self.run(pool, log, fence: Fence(2))
+            #expect(try await Self.state(pool) == Self.active)
+        }
+    }
+
+    @Test(
+        "a repeat after its effect was forgotten, with the service suspended since, changes nothing"
+    )
+    func forgottenEffect() async throws {
+        try await Self.with { pool, log in
+            let first = try await Self.run(pool, log)
+            _ = try await pool.query("delete from job_effects")
+            _ = try await pool.query(
+                """
+                update services set desired_state = 'suspended', status = 'suspended',
+                    version = 2, applied_version = 2
+                """)
+            let before = try await Self.state(pool)
+            #expect(try await Self.run(pool, log) == first)
+            #expect(try await Self.state(pool) == before)
         }
     }
 

@@ -64,6 +64,53 @@ import Testing
         }
     }
 
+    @Test("a statement for the commit runs with it, after all others")
+    func atCommit() async throws {
+        try await withMarks { pool in
+            try await pool.transaction { transaction in
+                _ = try await transaction.query("insert into marks values (1)")
+                try transaction.atCommit("insert into marks select max(n) + 1 from marks")
+                #expect(try await transaction.query("select n from marks").count == 1)
+                _ = try await transaction.query("insert into marks values (5)")
+            }
+            let marks = try await pool.query("select n from marks order by n")
+            #expect(try marks.map { try $0["n"] as Int } == [1, 5, 6])
+        }
+    }
+
+    @Test("a statement for the commit that fails undoes all, and says why; the pool goes on")
+    func atCommitFailing() async throws {
+        try await withMarks(.test { $0.poolSize = 1 }) { pool in
+            let error = await failure {
+                try await pool.transaction { transaction in
+                    _ = try await transaction.query("insert into marks values (1)")
+                    try transaction.atCommit("insert into marks values (1)")
+                }
+            }
+            #expect((error as? PostgresError)?.sqlState == .uniqueViolation)
+            try await eventually { (try? await count(pool)) == 0 }
+        }
+    }
+
+    @Test("a statement for the commit neither runs after a swallowed error nor without a beginning")
+    func atCommitRefused() async throws {
+        try await withMarks { (pool) async throws in
+            let refused = await failure {
+                try await pool.transaction { transaction in
+                    _ = try await transaction.query("insert into marks values (1)")
+                    _ = try? await transaction.query("insert into marks values (1)")
+                    try transaction.atCommit("insert into marks values (2)")
+                }
+            }
+            #expect((refused as? PostgresError)?.code == .transactionState)
+            let early = await failure {
+                try await pool.transaction { try $0.atCommit("insert into marks values (3)") }
+            }
+            #expect((early as? PostgresError)?.code == .transactionState)
+            #expect(try await count(pool) == 0)
+        }
+    }
+
     @Test("a constraint that is checked at the commit fails it")
     func deferred() async throws {
         try await withMarks { pool in

@@ -25,6 +25,28 @@ struct RedisOutageTests {
         #expect(try await worker.stop().code == 0)
     }
 
+    @Test("an outage is one line when it begins and one when it ends, whoever meets it")
+    func oneLine() async throws {
+        let queues = try await QueueServer()
+        let worker = try BackhaulProcess.worker(redis: queues.url)
+        let first = try await Enqueuer(broker: queues.broker).enqueue("backhaul.ping")
+        try await eventually(within: .seconds(20), "the first job") {
+            try await queues.resultCount(of: [first]) == 1
+        }
+        try await queues.redis.kill()
+        try await worker.says("the broker cannot be used")
+        try await queues.redis.restart()
+        try await worker.says("the broker can be used again")
+        let second = try await Enqueuer(broker: queues.broker).enqueue("backhaul.ping")
+        try await eventually(within: .seconds(20), "the job after it") {
+            try await queues.resultCount(of: [second]) == 1
+        }
+        let ended = try await worker.stop()
+        #expect(ended.errors.split(separator: "the broker cannot be used").count == 2)
+        #expect(ended.errors.split(separator: "the broker can be used again").count == 2)
+        #expect(!ended.errors.contains("Redis is unreachable"))
+    }
+
     private static let jobCount = 3000
     private static let doneBefore = 300
 

@@ -8,6 +8,9 @@ import TestSupport
 final class PretendedNetwork: Sendable {
     struct Refused: Error {}
 
+    /// Where nobody goes; a pretended channel takes any address.
+    static let somewhere = try! SocketAddress(ipAddress: "127.0.0.1", port: 1)
+
     let loop = NIOAsyncTestingEventLoop()
     let log = RecordedLog()
     let connection: RedisConnection
@@ -27,6 +30,9 @@ final class PretendedNetwork: Sendable {
                 try channel.pipeline.syncOperations.addHandler(makeHandler())
                 channels.record(channel)
                 return channel
+            }.flatMap { (channel: any Channel) in
+                // Without this it would never be active, and no test could see it closed.
+                channel.connect(to: Self.somewhere).map { channel }
             }
         }
         self.channels = channels

@@ -68,8 +68,6 @@ struct RedisAddressTests {
             ("localhost:6379", "scheme"),
             ("http://:s3cret@localhost", "scheme"),
             ("rediss://:s3cret@localhost", "not supported yet"),
-            ("redis-sentinel://:s3cret@localhost", "not supported yet"),
-            ("sentinel://localhost:26379;sentinel://other:26379/0", "not supported yet"),
             ("redis://:s3cret@localhost:port", "port"),
             ("redis://:s3cret@localhost:0", "port"),
             ("redis://:s3cret@localhost:65536", "port"),

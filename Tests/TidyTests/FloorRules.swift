@@ -3,10 +3,10 @@ enum FloorRules {
     static let floors: [String: Int] = [
         "CHiredis": 0, "CLibpq": 0, "CCurl": 0, "CZlib": 0, "CLinux": 0,
         "Mailbox": 1, "Zlib": 1,
-        "JobModel": 2, "Redis": 2, "Postgres": 2, "HTTP": 2,
+        "JobModel": 2, "Redis": 2, "Postgres": 2, "HTTP": 2, "Telemetry": 2,
         "Broker": 3, "Store": 3,
         "Enqueue": 4,
-        "Jobs": 5, "Worker": 5, "Scheduler": 5,
+        "Jobs": 5, "Worker": 5, "Scheduler": 5, "Health": 5,
         "Backhaul": 6,
     ]
 

@@ -27,7 +27,7 @@ struct OutcomeClassifierTests {
         let rows: [(any Error, [String])] = [
             (Odd(), ["retry", "retry", "dead"]),
             (RetryLater(after: .seconds(1), "later"), ["retry", "retry", "dead"]),
-            (TimeLimit.Exceeded(limit: .seconds(1)), ["retry", "retry", "dead"]),
+            (TimeLimitExceeded(limit: .seconds(1)), ["retry", "retry", "dead"]),
             (CancellationError(), ["retry", "retry", "dead"]),
             (PermanentFailure("never"), ["dead", "dead", "dead"]),
             (

@@ -47,12 +47,19 @@ struct WorkerFixture {
     let service: WorkerService
 
     init(
-        _ options: WorkerOptions = .with { _ in },
+        _ options: WorkerOptions = .with { _ in }, effects: (any EffectLedger)? = nil,
+        throughProxy take: ((TCPProxy) -> Void)? = nil,
         body: @escaping @Sendable (ProbeJob.Payload, JobContext) async throws -> Verdict
     ) async throws {
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         server = try await RedisServer.start()
-        broker = try RedisBroker(url: server.url, options: BrokerOptions(), logger: logger)
+        var url = server.url
+        if let take {
+            let proxy = try await TCPProxy.start(to: server.port)
+            take(proxy)
+            url = proxy.redisURL
+        }
+        broker = try RedisBroker(url: url, options: BrokerOptions(), logger: logger)
         raw = try server.connection()
         service = WorkerService(
             broker: broker, registry: JobRegistry([RegisteredJob(ProbeJob(body: body))]),
@@ -60,19 +67,26 @@ struct WorkerFixture {
                 worker: WorkerID(host: "test", processID: 1, random: .random(in: 0...9999)),
                 host: "test", processID: 1, queues: [Self.queue],
                 concurrency: options.concurrency, startedAt: Date(), version: "test"),
-            options: options, time: SystemTime(), logger: logger)
+            options: options, effects: effects, time: SystemTime(), logger: logger)
     }
 
     /// Runs the worker while `act` goes on, then drains it.
     func run(_ act: () async throws -> Void) async throws {
-        try await withThrowingTaskGroup(of: Void.self) { group in
+        try await end(draining: true, act)
+    }
+
+    /// Runs the worker while `act` goes on and until it ends by itself, or `draining` asks it to;
+    /// returns how it ended.
+    @discardableResult
+    func end(draining: Bool = false, _ act: () async throws -> Void) async throws -> WorkerEnd {
+        try await withThrowingTaskGroup(of: WorkerEnd.self) { group in
             group.addTask { await service.run() }
             do { try await act() } catch {
-                service.cancel()
+                service.abandon()
                 throw error
             }
-            service.drain()
-            try await group.waitForAll()
+            if draining { service.drain() }
+            return try await group.next() ?? .drained
         }
     }
 

@@ -45,7 +45,8 @@ struct SchedulerCommand: AsyncParsableCommand {
         try await Preflight(composition).admit(logger: logger)
         let broker = try composition.broker()
         let loops = MaintenanceLoop.all(
-            broker: broker, options: composition.settings.workerOptions, logger: logger)
+            broker: broker, options: composition.settings.workerOptions,
+            outage: Outage(logger: logger), logger: logger)
         let service = SchedulerService(
             table: table, ledger: broker, logger: logger,
             siblings: loops.map { loop in { await loop.run() } })

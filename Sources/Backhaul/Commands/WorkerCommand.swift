@@ -33,11 +33,11 @@ struct WorkerCommand: AsyncParsableCommand {
         let composition = Composition(loaded)
         let url: Secret
         do { url = try loaded.databaseURL() } catch { throw error.exit() }
-        let broker = try composition.broker()
+        let broker = try composition.broker(quietly: true)
         let pool = composition.pool(at: url)
         let webhookSender = composition.sender()
         let gatewaySender = composition.sender(answers: PaymentGateway.maximumAnswerBytes)
-        let registry = BuiltInJobs.registry(
+        let registry = composition.registry(
             composition.services(
                 pool: pool, enqueuer: Enqueuer(broker: broker), webhookSender: webhookSender,
                 gatewaySender: gatewaySender))
@@ -51,7 +51,8 @@ struct WorkerCommand: AsyncParsableCommand {
         let presence = composition.presence(startedAt: SystemTime().now)
         let service = WorkerService(
             broker: broker, registry: registry, presence: presence,
-            options: composition.settings.workerOptions, time: SystemTime(),
+            options: composition.settings.workerOptions,
+            effects: composition.effectLedger(pool: pool), time: SystemTime(),
             logger: composition.logger)
         announce(presence, registry, composition.logger)
         await run(service, composition.logger)

@@ -23,7 +23,7 @@ struct HostChecks: Sendable {
         switch (try? RedisAddress(url: settings.redis.url.revealed))?.endpoint {
         case .tcp(let host, _)?: ["127.0.0.1", "::1", "localhost"].contains(host)
         case .unix?: true
-        case nil: false
+        case .sentinel?, nil: false
         }
     }
 

@@ -47,6 +47,7 @@ extension Settings {
     var brokerOptions: BrokerOptions {
         var options = BrokerOptions(keyPrefix: redis.keyPrefix)
         options.lease = worker.lease
+        options.maximumDeaths = worker.maximumDeaths
         options.visibilityTimeout = worker.visibilityTimeout
         options.resultExpires = results.expires
         options.maximumDead = dead.maximumEntries
@@ -64,7 +65,10 @@ extension Settings {
         options.concurrency = worker.concurrency
         options.batchSize = worker.batchSize
         options.waitLimit = worker.wait
+        options.lease = worker.lease
         options.leaseRenewal = worker.leaseRenewal
+        options.maximumDeaths = worker.maximumDeaths
+        options.hardLimitMargin = worker.hardLimitMargin
         options.grace = worker.grace
         options.settleLimit = worker.lease
         options.limits = limits

@@ -1,4 +1,5 @@
 import HTTP
+import Health
 import JobModel
 import Logging
 import Postgres
@@ -7,7 +8,8 @@ import Redis
 extension SettingKey {
     /// Every setting, in the order of the documents.
     static let all: [SettingKey] =
-        redis + database + worker + limits + kept + scheduler + http + payments + log
+        redis + database + worker + effects + limits + kept + scheduler + http + payments + health
+        + log
 
     private static let mebibyte = 1_048_576
 
@@ -62,6 +64,15 @@ extension SettingKey {
             "worker.lease_renewal_seconds", \.worker.leaseRenewal, .seconds(0.1...1800),
             meaning: "How often a worker renews its lease; at most half of worker.lease_seconds."),
         SettingKey(
+            "worker.maximum_deaths", \.worker.maximumDeaths,
+            .wholeNumber(2...100, unit: "deaths"),
+            meaning: "How many workers may die holding a message before it goes to quarantine."),
+        SettingKey(
+            "worker.hard_limit_margin_seconds", \.worker.hardLimitMargin, .seconds(0.1...86_400),
+            meaning:
+                "How long after its time limit a job that ignores it is given up, and its worker recycled."
+        ),
+        SettingKey(
             "worker.visibility_timeout_seconds", \.worker.visibilityTimeout,
             .seconds(1...31_536_000),
             meaning:
@@ -76,6 +87,22 @@ extension SettingKey {
         SettingKey(
             "worker.start_anyway", \.worker.startsAnyway, .truth,
             meaning: "Whether to start, with a warning, on a Redis that would lose jobs."),
+        SettingKey(
+            "worker.stall_seconds", \.worker.stall, .seconds(0...86_400),
+            meaning:
+                "How long a worker may fetch nothing while Redis answers before it is restarted; 0 never."
+        ),
+        SettingKey(
+            "worker.drills", \.worker.drills, .truth,
+            meaning:
+                "Whether drill.* jobs run, which crash, hang or fill a worker; for exercises only."
+        ),
+    ]
+
+    private static let effects: [SettingKey] = [
+        SettingKey(
+            "effects.keep_seconds", \.effects.keep, .seconds(3600...315_360_000),
+            meaning: "How long a repeat of a job that took effect is recognised in PostgreSQL.")
     ]
 
     private static let limits: [SettingKey] = [
@@ -146,6 +173,12 @@ extension SettingKey {
             meaning: "The key sent to the payment gateway."),
     ]
 
+    private static let health: [SettingKey] = [
+        SettingKey(
+            "health.listen", \.health.listen, .optional(.healthAddress),
+            meaning: "Where probes and metrics are answered; not set, no port is opened.")
+    ]
+
     private static let log: [SettingKey] = [
         SettingKey(
             "log.level", \.log.level, .choice, flag: "--log-level",
@@ -177,10 +210,27 @@ extension SettingForm where Value == [AddressRange] {
     }
 }
 
+extension SettingForm where Value == HealthAddress {
+    static var healthAddress: Self {
+        let accepts = "an address and a port such as 127.0.0.1:9464"
+        return SettingForm(accepts: accepts, show: \.description) {
+            raw throws(SettingRefusal) in
+            let text = try raw.onlyText(accepts)
+            do throws(HealthAddress.ParseError) { return try HealthAddress(text) } catch {
+                throw SettingRefusal(error.problem)
+            }
+        }
+    }
+}
+
 extension SettingForm where Value == Secret {
     static var redisURL: Self {
-        .secretURL("redis://[[user]:password@]host[:port][/database] or unix://path[?db=database]")
-        {
+        .secretURL(
+            """
+            redis://[[user]:password@]host[:port][/database], unix://path[?db=database] or \
+            redis-sentinel://[[user]:password@]host,host[/database]?master=name
+            """
+        ) {
             text throws(SettingRefusal) in
             // The message never repeats the address.
             do throws(RedisError) { _ = try RedisAddress(url: text) } catch {

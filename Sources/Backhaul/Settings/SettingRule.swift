@@ -6,7 +6,9 @@ struct SettingRule: Sendable {
     let complaint: @Sendable (Settings) -> String?
 
     /// Every rule.
-    static let all: [SettingRule] = [leaseOutlivesRenewal, connectingFitsInRequest]
+    static let all: [SettingRule] = [
+        leaseOutlivesRenewal, connectingFitsInRequest, effectsOutliveMessages, stallOutlivesWait,
+    ]
 
     /// One renewal may be late or lost, and the lease must still hold.
     private static let leaseOutlivesRenewal = SettingRule(
@@ -19,6 +21,17 @@ struct SettingRule: Sendable {
             + "\(lease.secondsText) is less than 2 × \(renewal.secondsText)"
     }
 
+    /// An idle worker makes a round trip each time its wait ends, and one may be lost.
+    private static let stallOutlivesWait = SettingRule(
+        keys: ["worker.stall_seconds", "worker.wait_seconds"]
+    ) { settings in
+        let stall = settings.worker.stall
+        let wait = settings.worker.wait
+        guard stall > .zero, stall < wait * 2 else { return nil }
+        return "must be 0 or at least twice worker.wait_seconds; "
+            + "\(stall.secondsText) is less than 2 × \(wait.secondsText)"
+    }
+
     private static let connectingFitsInRequest = SettingRule(
         keys: ["http.total_timeout_seconds", "http.connect_timeout_seconds"]
     ) { settings in
@@ -27,5 +40,16 @@ struct SettingRule: Sendable {
         guard total < connect else { return nil }
         return "must be at least http.connect_timeout_seconds; "
             + "\(total.secondsText) is less than \(connect.secondsText)"
+    }
+
+    /// A message that a Python worker held comes back as late as that, and must be recognised.
+    private static let effectsOutliveMessages = SettingRule(
+        keys: ["effects.keep_seconds", "worker.visibility_timeout_seconds"]
+    ) { settings in
+        let keep = settings.effects.keep
+        let visibility = settings.worker.visibilityTimeout
+        guard keep < visibility * 2 else { return nil }
+        return "must be at least twice worker.visibility_timeout_seconds; "
+            + "\(keep.secondsText) is less than 2 × \(visibility.secondsText)"
     }
 }

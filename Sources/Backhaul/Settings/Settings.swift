@@ -1,3 +1,4 @@
+import Health
 import JobModel
 import Logging
 
@@ -9,6 +10,7 @@ struct Settings: Sendable, Equatable {
     var redis = RedisSettings()
     var database = DatabaseSettings()
     var worker = WorkerSettings()
+    var effects = EffectsSettings()
     var limits = WireLimits()
     var results = ResultsSettings()
     var dead = KeptSettings(maximumAge: .seconds(90 * 86_400))
@@ -16,6 +18,7 @@ struct Settings: Sendable, Equatable {
     var scheduler = SchedulerSettings()
     var http = HTTPSettings()
     var payments = PaymentsSettings()
+    var health = HealthSettings()
     var log = LogSettings()
 }
 
@@ -43,13 +46,24 @@ struct WorkerSettings: Sendable, Equatable {
     var queues: [QueueName] = ["celery", "provisioning", "payments", "sla", "webhooks"]
     var concurrency = 64
     var batchSize = 64
-    var lease: Duration = .seconds(10)
-    var leaseRenewal: Duration = .seconds(3)
+    var lease: Duration = .seconds(5)
+    var leaseRenewal: Duration = .milliseconds(1500)
+    var maximumDeaths = 3
+    var hardLimitMargin: Duration = .seconds(30)
     var visibilityTimeout: Duration = .seconds(3600)
     var grace: Duration = .seconds(25)
     var wait: Duration = .seconds(5)
     /// Whether to start on a Redis that would lose jobs.
     var startsAnyway = false
+    /// How long nothing may be fetched while Redis answers; zero switches the watchdog off.
+    var stall: Duration = .seconds(30)
+    /// Whether jobs that harm the worker on purpose may be run.
+    var drills = false
+}
+
+/// How long it is known that a job took effect.
+struct EffectsSettings: Sendable, Equatable {
+    var keep: Duration = .seconds(14 * 86_400)
 }
 
 /// What is kept of finished jobs for whoever waits on them.
@@ -83,6 +97,12 @@ struct HTTPSettings: Sendable, Equatable {
 struct PaymentsSettings: Sendable, Equatable {
     var gatewayURL: String?
     var apiKey: Secret?
+}
+
+/// Where probes and scrapes are answered.
+struct HealthSettings: Sendable, Equatable {
+    /// `nil` when not set: no port is opened.
+    var listen: HealthAddress?
 }
 
 /// What is written to standard error.

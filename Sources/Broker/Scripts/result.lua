@@ -1,4 +1,4 @@
--- What acknowledge, retry and bury share: put in front of each of them.
+-- What acknowledge, retry, bury and reclaim share: put in front of each of them.
 -- KEYS: none of its own
 -- ARGV: none of its own; store_result takes a key ('' for none), the record, and seconds to keep it
 --       (0: for ever)

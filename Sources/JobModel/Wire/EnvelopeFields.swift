@@ -14,6 +14,8 @@ struct EnvelopeFields: Equatable {
     var rootID: JSONValue?
     var parentID: JSONValue?
     var group: JSONValue?
+    var redelivered: JSONValue?
+    var deaths: JSONValue?
     // Properties
     var priority: JSONValue?
     /// What the body needs to be decoded.
@@ -40,6 +42,8 @@ struct EnvelopeFields: Equatable {
         rootID = headers["root_id"]
         parentID = headers["parent_id"]
         group = headers["group"]
+        redelivered = headers["redelivered"]
+        deaths = headers[JobMessage.deathsHeader]
         priority = properties["priority"]
         body.text = root["body"].map(EncodedBody.Text.value)
         body.contentType = root["content-type"]

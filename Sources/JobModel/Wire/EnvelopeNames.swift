@@ -34,6 +34,8 @@ struct EnvelopeNames {
     let parentID = PackedName("parent_id")
     let group = PackedName("group")
     let compression = PackedName("compression")
+    let redelivered = PackedName("redelivered")
+    let deaths = PackedName(JobMessage.deathsHeader)
     let priority = PackedName("priority")
     let bodyEncoding = PackedName("body_encoding")
 }

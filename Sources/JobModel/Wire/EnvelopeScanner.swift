@@ -91,6 +91,10 @@ struct EnvelopeScanner {
                 fields.parentID = try first(bytes, fields.parentID)
             } else if key == names.ignoreResult {
                 fields.ignoreResult = try first(bytes, fields.ignoreResult)
+            } else if key == names.redelivered {
+                fields.redelivered = try first(bytes, fields.redelivered)
+            } else if key == names.deaths {
+                fields.deaths = try first(bytes, fields.deaths)
             } else if key == names.compression {
                 fields.body.compression = try first(bytes, fields.body.compression)
             } else {

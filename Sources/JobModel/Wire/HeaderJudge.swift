@@ -74,6 +74,12 @@ struct HeaderJudge {
         }
     }
 
+    /// Never fails: a mark that is no boolean is no mark.
+    func isRedelivered() -> Bool { fields.redelivered == .bool(true) }
+
+    /// Never fails: what is no list of names names nobody.
+    func deaths() -> [String] { fields.deaths?.arrayValue?.compactMap(\.stringValue) ?? [] }
+
     func text(_ header: String, _ value: JSONValue?) throws(MessageError) -> String? {
         switch value {
         case nil, .null?: return nil

@@ -51,13 +51,20 @@ extension JobMessage {
         return JSONValue.object(root).encoded(.python)
     }
 
-    /// The same envelope, marked as delivered before (headers and delivery_info).
+    /// The same envelope, marked as delivered before (headers and delivery_info), and with the death
+    /// of the worker that held it, if one is to be counted.
     ///
     /// - Throws: `envelope.*`, which cannot happen to a message that was decoded.
-    package func redelivered() throws(MessageError) -> [UInt8] {
+    package func redelivered(
+        countingDeathOf worker: String? = nil
+    ) throws(MessageError) -> [UInt8] {
         var root = try envelope()
         if var headers = root["headers"]?.objectValue {
             headers["redelivered"] = true
+            if let worker {
+                let dead = (deaths + [worker]).suffix(Self.maximumDeaths)
+                headers[Self.deathsHeader] = .array(dead.map(JSONValue.string))
+            }
             root["headers"] = .object(headers)
         }
         if var properties = root["properties"]?.objectValue,

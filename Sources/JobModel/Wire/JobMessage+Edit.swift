@@ -67,11 +67,6 @@ extension JobMessage {
         return root["headers"]?.objectValue ?? JSONObject()
     }
 
-    /// The workers that died holding the message, oldest first.
-    package func workersLost() -> [String] {
-        (headerFields()[Self.deathsHeader]?.arrayValue ?? []).compactMap(\.stringValue)
-    }
-
     private func editProtocolOne(
         _ root: inout JSONObject, _ change: (inout JSONObject) -> Void
     ) throws(MessageError) {

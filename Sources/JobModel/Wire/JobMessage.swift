@@ -32,6 +32,10 @@ package struct JobMessage: Sendable {
     package let parentID: String?
     /// The group, which is also the chord's id.
     package let groupID: String?
+    /// Whether it was put back before: by a reaper, or by kombu.
+    package let isRedelivered: Bool
+    /// The workers that died while they held it, oldest first.
+    package let deaths: [String]
 
     /// The body, not yet decoded.
     let encodedBody: EncodedBody
@@ -104,6 +108,8 @@ package struct JobMessage: Sendable {
         rootID = try judge.text("root_id", fields.rootID)
         parentID = try judge.text("parent_id", fields.parentID)
         groupID = try judge.text("group", fields.group)
+        isRedelivered = judge.isRedelivered()
+        deaths = judge.deaths()
         encodedBody = fields.body
         self.protocolOneBody = protocolOneBody
     }

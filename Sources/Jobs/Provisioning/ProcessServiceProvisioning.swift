@@ -5,8 +5,9 @@ import Store
 
 /// Switches a service on: RADIUS rows, status and event, all in one transaction.
 ///
-/// A repeat of the same job, however late, changes nothing and returns what the first run did. See
-/// the README of this folder.
+/// A repeat of the same job, however late, changes nothing and returns what the first run did; a
+/// holder that stalled past its lease commits nothing once its successor has begun. See the README
+/// of this folder.
 package struct ProcessServiceProvisioning: Job {
     /// Which service to switch on.
     package struct Payload: Codable, Sendable {
@@ -43,13 +44,15 @@ package struct ProcessServiceProvisioning: Job {
     }
 
     package func run(_ payload: Payload, in context: JobContext) async throws -> Verdict {
-        let (result, event) = try await pool.transaction { transaction in
-            try await activate(payload.serviceID, context, in: transaction)
+        // Not the last step: a repeat hands the event on, if the first run died before it could.
+        let activation = try await context.transaction(on: pool, isLast: false) { transaction in
+            let (result, event) = try await activate(payload.serviceID, context, in: transaction)
+            return Activation(result: result, event: event)
         }
         try checkpoints.pass("committed")
-        if let event { try await publisher.fanOut([event]) }
+        if let event = activation.event { try await publisher.fanOut([event]) }
         try checkpoints.pass("published")
-        return try .done(result)
+        return try .done(activation.result)
     }
 
     /// Brings the service to "active" unless it is there already; returns the event of the version
@@ -63,7 +66,8 @@ package struct ProcessServiceProvisioning: Job {
         if let version = try await services.appliedVersion(
             of: id, byJob: context.id.text, in: transaction)
         {
-            // This very job did its work before; what others did since is not undone.
+            // This very job did its work before, longer ago than effects are kept; what others did
+            // since is not undone.
             return try await activated(service, version, context, in: transaction)
         }
         guard !service.isTerminated else {
@@ -100,10 +104,16 @@ package struct ProcessServiceProvisioning: Job {
     }
 }
 
+/// What one run hands to a repeat of it.
+private struct Activation: Codable, Sendable {
+    let result: ProvisioningResult
+    let event: Int64?
+}
+
 /// What the job returns.
-private struct ProvisioningResult: Encodable, Sendable {
+private struct ProvisioningResult: Codable, Sendable {
     let serviceID: Int64
-    let status = "active"
+    var status = "active"
     let version: Int64
 
     private enum CodingKeys: String, CodingKey {

@@ -3,14 +3,19 @@
 /// - `redis://[[user]:password@]host[:port][/database]`, host `localhost`, port 6379 and database
 ///   0 if left out;
 /// - `redis+socket://[[user]:password@]/path[?virtual_host=database]`;
-/// - `unix://[[user]:password@]/path[?db=database]`.
+/// - `unix://[[user]:password@]/path[?db=database]`;
+/// - `redis-sentinel://[[user]:password@]host[:port][,host[:port]…][/database]?master=name`, port 26379
+///   if left out, with `&sentinel_username=…&sentinel_password=…` for Sentinels that ask for it; or
+///   Celery's `sentinel://host:port;sentinel://host:port/database?master_name=name`.
 ///
-/// Parts are percent-decoded. `description` and reflection never show the password.
+/// Parts are percent-decoded. `description` and reflection never show a password.
 package struct RedisAddress: Sendable, Equatable {
     /// A place to connect to.
     package enum Endpoint: Sendable, Equatable {
         case tcp(host: String, port: Int)
         case unix(path: String)
+        /// The master, wherever these say it is at the time.
+        case sentinel(RedisSentinels)
     }
 
     package let endpoint: Endpoint
@@ -35,7 +40,7 @@ package struct RedisAddress: Sendable, Equatable {
 }
 
 extension RedisAddress: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
-    /// The URL with the password masked.
+    /// The URL with the passwords masked.
     package var description: String {
         let mask = password == nil ? "" : ":********"
         let credentials = user == nil && password == nil ? "" : "\(user ?? "")\(mask)@"
@@ -45,6 +50,9 @@ extension RedisAddress: CustomStringConvertible, CustomDebugStringConvertible, C
             return "redis://\(credentials)\(name):\(port)/\(database)"
         case .unix(let path):
             return "unix://\(credentials)\(path)?db=\(database)"
+        case .sentinel(let sentinels):
+            return "redis-sentinel://\(credentials)\(sentinels.hostList)/\(database)"
+                + sentinels.query
         }
     }
 

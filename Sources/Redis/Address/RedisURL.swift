@@ -2,16 +2,20 @@
 ///
 /// As there, the credentials end at the last `@` before the first `/` or `?`.
 struct RedisURL {
-    private let scheme: String
-    private let credentials: Substring?
-    private let authority: Substring
-    private let path: Substring
+    let scheme: String
+    /// What stands between the scheme's slashes and the path, without the credentials.
+    let authority: Substring
+    let path: Substring
+    /// What stands before the last `@`.
+    let credentials: Substring?
     private let query: Substring
+    private let text: String
 
     init(_ url: String) throws(RedisError) {
         guard let separator = url.firstRange(of: "://") else {
             throw Self.problem("it has no scheme, such as redis://")
         }
+        text = url
         scheme = url[..<separator.lowerBound].lowercased()
         let rest = url[separator.upperBound...]
         guard !rest.contains("#") else { throw Self.problem("'#' must be written as %23") }
@@ -37,24 +41,24 @@ struct RedisURL {
             try socketAddress()
         case "rediss":
             throw Self.problem("TLS (rediss://) is not supported yet")
-        case "sentinel", "redis-sentinel", "redis+sentinel":
-            throw Self.problem("Sentinel is not supported yet")
+        case _ where SentinelURL.schemes.contains(scheme):
+            try SentinelURL(text).address()
         default:
-            throw Self.problem("the scheme is not redis, redis+socket or unix")
+            throw Self.problem("the scheme is not redis, redis-sentinel, redis+socket or unix")
         }
     }
 
     private func tcpAddress() throws(RedisError) -> RedisAddress {
-        let options = try options()
-        let (host, port) = try hostAndPort()
+        let options = try options(Self.knownOptions)
+        let (host, port) = try Self.hostAndPort(authority, defaultPort: 6379)
         let text = try Self.decoded(path.drop { $0 == "/" }, "the database")
         return try address(
-            .tcp(host: host, port: port), options: options,
+            .tcp(host: host.isEmpty ? "localhost" : host, port: port), options: options,
             database: text.isEmpty ? options["db"] : text)
     }
 
     private func socketAddress() throws(RedisError) -> RedisAddress {
-        let options = try options()
+        let options = try options(Self.knownOptions)
         guard authority.isEmpty else {
             throw Self.problem("a socket's URL has three slashes before the path")
         }
@@ -70,6 +74,16 @@ struct RedisURL {
     private func address(
         _ endpoint: RedisAddress.Endpoint, options: [String: String], database: String?
     ) throws(RedisError) -> RedisAddress {
+        let (user, password) = try login(options)
+        return RedisAddress(
+            endpoint: endpoint, user: user, password: password,
+            database: try Self.databaseNumber(database))
+    }
+
+    /// The user and the password, from before the `@` or from the query.
+    func login(
+        _ options: [String: String]
+    ) throws(RedisError) -> (user: String?, password: String?) {
         var user: String?
         var password: String?
         if let credentials {
@@ -85,15 +99,22 @@ struct RedisURL {
         guard user == nil || password != nil else {
             throw Self.problem("there is a user but no password")
         }
+        return (user, password)
+    }
+
+    static func databaseNumber(_ text: String?) throws(RedisError) -> Int {
         // A virtual host may be written as a path, "/3".
-        let digits = (database ?? "").drop { $0 == "/" }
+        let digits = (text ?? "").drop { $0 == "/" }
         guard let number = digits.isEmpty ? 0 : Self.number(digits) else {
             throw Self.problem("the database is not a number from 0 up")
         }
-        return RedisAddress(endpoint: endpoint, user: user, password: password, database: number)
+        return number
     }
 
-    private func hostAndPort() throws(RedisError) -> (String, Int) {
+    /// The decoded host, empty if left out, and the port.
+    static func hostAndPort(
+        _ authority: Substring, defaultPort: Int
+    ) throws(RedisError) -> (host: String, port: Int) {
         var host = authority
         var port: Substring?
         if authority.hasPrefix("[") {
@@ -110,28 +131,30 @@ struct RedisURL {
             host = authority[..<colon]
             port = authority[authority.index(after: colon)...]
         }
-        guard let number = port.map({ $0.isEmpty ? 6379 : Self.number($0) }) ?? 6379,
+        guard let number = port.map({ $0.isEmpty ? defaultPort : Self.number($0) }) ?? defaultPort,
             1...65_535 ~= number
         else { throw Self.problem("the port is not a number from 1 to 65535") }
-        let name = try Self.decoded(host, "the host")
-        return (name.isEmpty ? "localhost" : name, number)
+        return (try Self.decoded(host, "the host"), number)
     }
 
-    private func options() throws(RedisError) -> [String: String] {
-        let known: Set = ["db", "virtual_host", "username", "password"]
+    private static let knownOptions = ["db", "virtual_host", "username", "password"]
+
+    /// The query, decoded; it may name nothing but `known`.
+    func options(_ known: [String]) throws(RedisError) -> [String: String] {
         var options: [String: String] = [:]
         for pair in query.split(separator: "&") {
             let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
             let name = String(parts[0])
             guard known.contains(name) else {
-                throw Self.problem("the query may name db, virtual_host, username and password")
+                let names = known.dropLast().joined(separator: ", ")
+                throw Self.problem("the query may name \(names) and \(known.last ?? "nothing")")
             }
             options[name] = try Self.decoded(parts.dropFirst().first ?? "", "the query")
         }
         return options
     }
 
-    private static func decoded(
+    static func decoded(
         _ text: Substring, _ part: String
     ) throws(RedisError) -> String {
         var bytes: [UInt8] = []
@@ -167,7 +190,7 @@ struct RedisURL {
         text.utf8.allSatisfy { UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 } ? Int(text) : nil
     }
 
-    private static func problem(_ sentence: String) -> RedisError {
+    static func problem(_ sentence: String) -> RedisError {
         RedisError(.address, "the Redis URL cannot be used: \(sentence)")
     }
 }

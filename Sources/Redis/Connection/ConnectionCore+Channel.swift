@@ -19,7 +19,8 @@ extension ConnectionCore {
                 self.connected(channel, number: number, deadline: deadline)
             case .failure(let error):
                 guard number == self.number else { return }
-                self.attemptFailed(RedisError(.connect, "cannot connect: \(error)"))
+                self.attemptFailed(
+                    error as? RedisError ?? RedisError(.connect, "cannot connect: \(error)"))
             }
         }
     }
@@ -55,11 +56,13 @@ extension ConnectionCore {
             state = .ready(channel)
             failedAttempts = 0
             lastFailure = nil
+            readySince = loop.now
             endOutage()
             flush()
         } catch {
             number += 1
-            channel.close(promise: nil)
+            channel.discard()
+            connector.refused()
             attemptFailed(error)
         }
     }
@@ -84,20 +87,53 @@ extension ConnectionCore {
     func lose(_ error: RedisError) {
         switch state {
         case .ready(let channel):
-            number += 1
-            clientID.withLock { $0 = nil }
-            lastFailure = error
             beginOutage(error)
-            failedAttempts = 1
-            pause(attempt: 0)
-            failInFlight(error)
-            channel.close(promise: nil)
+            leave(channel, because: error, pausing: 0)
         case .handshaking:
             // The handshake is the only request in flight: its callback does the rest.
             failInFlight(error)
         case .idle, .connecting, .pausing, .closed:
             break
         }
+    }
+
+    private func leave(_ channel: any Channel, because error: RedisError, pausing attempt: Int) {
+        number += 1
+        clientID.withLock { $0 = nil }
+        lastFailure = error
+        retirement = nil
+        failedAttempts = 1
+        pause(attempt: attempt)
+        failInFlight(error)
+        channel.discard()
+    }
+
+    // MARK: - Servers that are no longer the right one
+
+    /// A connection that lasted longer is no part of a series of bad ones.
+    private static let longestSeries = TimeAmount.seconds(10)
+
+    /// Plans to leave a server that says it takes no writes: another may be the master by now.
+    ///
+    /// What is in flight is answered first, and nothing more is written. This is no outage: the
+    /// server answers, and who asked has its error.
+    private func retire(because error: RedisServerError) {
+        retirement = error
+        if loop.now - readySince > Self.longestSeries { retirements = 0 }
+        logger.debug(
+            "Redis takes no writes; connecting again",
+            metadata: ["redis.address": "\(address)", "error.code": "\(error.code)"])
+    }
+
+    private func leaveIfRetired() {
+        guard let retirement, inFlight.isEmpty, case .ready(let channel) = state else { return }
+        let attempt = retirements
+        retirements += 1
+        leave(
+            channel,
+            because: RedisError(
+                .connect, "the server takes no writes: \(retirement)", serverCode: retirement.code),
+            pausing: attempt)
     }
 
     // MARK: - Outages: one line when one begins, one when it ends
@@ -139,7 +175,14 @@ extension ConnectionCore: RedisChannelListener {
             inFlight.removeFirst()
             release(request)
         }
+        let isEstablished = if case .ready = state { true } else { false }
         request.receive(reply)
+        if isEstablished, retirement == nil, case .error(let error) = reply,
+            error.asksForAnotherServer
+        {
+            retire(because: error)
+        }
+        if retirement != nil { leaveIfRetired() }
     }
 
     func ended(_ error: RedisError, on channel: ConnectionNumber) {

@@ -36,6 +36,11 @@ final class ConnectionCore: @unchecked Sendable {
     var failedAttempts = 0
     var lastFailure: RedisError?
     var outageBegan: NIODeadline?
+    /// Why the present connection is left once nothing is in flight on it any more.
+    var retirement: RedisServerError?
+    /// Connections left one soon after the other.
+    var retirements = 0
+    var readySince = NIODeadline.uptimeNanoseconds(0)
     var waiting = CircularBuffer<PendingRequest>()
     var inFlight = CircularBuffer<PendingRequest>()
     private var pendingCommands = 0
@@ -88,7 +93,7 @@ final class ConnectionCore: @unchecked Sendable {
         }
         admit(request)
         request.phase = .waiting
-        request.deadline = now + request.timeout
+        request.deadline = now + (request.patience ?? request.timeout)
         waiting.append(request)
         watch(request.deadline)
     }
@@ -98,7 +103,7 @@ final class ConnectionCore: @unchecked Sendable {
         guard !waiting.isEmpty else { return }
         switch state {
         case .ready(let channel):
-            write(to: channel)
+            if retirement == nil { write(to: channel) }
         case .idle:
             connect()
         case .connecting, .handshaking, .pausing, .closed:
@@ -121,6 +126,10 @@ final class ConnectionCore: @unchecked Sendable {
 
     func launch(_ request: PendingRequest, into buffer: inout ByteBuffer) {
         request.phase = .inFlight
+        if request.patience != nil {
+            request.deadline = loop.now + request.timeout
+            watch(request.deadline)
+        }
         request.write(to: &buffer)
         inFlight.append(request)
     }

@@ -3,6 +3,7 @@ struct Handshake {
     private enum Step {
         case authenticate
         case select
+        case checkRole
         case nameClient
         case askClientID
     }
@@ -10,6 +11,8 @@ struct Handshake {
     private var steps: [Step] = []
     /// Sent in one write.
     private(set) var commands: [RedisCommand] = []
+    /// What the server must be, if Sentinel named it.
+    private var master: String?
 
     init(address: RedisAddress, clientName: String?) {
         if let password = address.password {
@@ -20,6 +23,11 @@ struct Handshake {
         if address.database != 0 {
             steps.append(.select)
             commands.append(RedisCommand("SELECT", address.database))
+        }
+        if case .sentinel(let sentinels) = address.endpoint {
+            master = sentinels.master
+            steps.append(.checkRole)
+            commands.append(RedisCommand("ROLE"))
         }
         if let clientName {
             steps.append(.nameClient)
@@ -33,7 +41,10 @@ struct Handshake {
     /// connection cannot be used.
     func clientID(from replies: [RedisValue]) throws(RedisError) -> Int64? {
         for (step, reply) in zip(steps, replies) {
-            guard let error = reply.serverError else { continue }
+            guard let error = reply.serverError else {
+                if step == .checkRole { try checkRole(reply) }
+                continue
+            }
             // Without a password on our side, a server that wants one says NOAUTH to any command.
             if step == .authenticate || error.code == "NOAUTH" || error.code == "WRONGPASS" {
                 throw RedisError(
@@ -45,9 +56,23 @@ struct Handshake {
             if isDispensable && (error.code == "NOPERM" || error.message.hasPrefix("unknown")) {
                 continue
             }
+            let advice = step == .checkRole ? " (this user must be allowed ROLE)" : ""
             throw RedisError(
-                .connect, "the server refused the connection: \(error)", serverCode: error.code)
+                .connect, "the server refused the connection: \(error)\(advice)",
+                serverCode: error.code)
         }
         return replies.last?.int.map(Int64.init)
+    }
+
+    /// A Sentinel may not have heard yet that another server is the master now.
+    private func checkRole(_ reply: RedisValue) throws(RedisError) {
+        let role = reply.array?.first?.string ?? "nothing"
+        guard role != "master" else { return }
+        throw RedisError(
+            .connect,
+            """
+            the server that Sentinel names as the master `\(master ?? "")` says its role is \
+            \(role): a failover may be under way
+            """)
     }
 }

@@ -30,6 +30,8 @@ final class PendingRequest: @unchecked Sendable {
     /// An upper bound of its bytes on the wire.
     let wireSize: Int
     let timeout: TimeAmount
+    /// How long it may wait for a connection, if `timeout` counts from the write only.
+    let patience: TimeAmount?
     var completion: Completion?
 
     var phase = Phase.submitted
@@ -38,9 +40,10 @@ final class PendingRequest: @unchecked Sendable {
     private var payload: Payload
     private var replies: [RedisValue] = []
 
-    init(_ payload: Payload, timeout: TimeAmount) {
+    init(_ payload: Payload, timeout: TimeAmount, patience: TimeAmount? = nil) {
         self.payload = payload
         self.timeout = timeout
+        self.patience = patience
         switch payload {
         case .one(let command):
             count = 1

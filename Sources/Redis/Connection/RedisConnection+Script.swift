@@ -29,9 +29,11 @@ extension RedisConnection {
     /// Error replies are values, because the commands may have done their part although the script
     /// failed. If the server does not know the script, it is called once more, alone, with its text.
     package func pipeline(
-        _ commands: [RedisCommand], then call: RedisScriptCall, timeout: Duration? = nil
+        _ commands: [RedisCommand], then call: RedisScriptCall, timeout: Duration? = nil,
+        connecting: Duration? = nil
     ) async throws(RedisError) -> (replies: [RedisValue], script: RedisValue) {
-        var replies = try await pipeline(commands + [call.evalsha], timeout: timeout)
+        var replies = try await pipeline(
+            commands + [call.evalsha], timeout: timeout, connecting: connecting)
         var script = replies.removeLast()
         if script.serverError?.code == "NOSCRIPT" {
             script = try await exchange(call.eval, timeout: timeout)

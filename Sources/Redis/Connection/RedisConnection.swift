@@ -15,6 +15,9 @@ import NIOPosix
 /// fails with `.timeout` and takes the connection with it, as later replies could no longer be told
 /// apart.
 ///
+/// A server that says that it takes no writes (`READONLY` and the like) is left as soon as everything
+/// under way is answered: the next connection looks up anew where to go.
+///
 /// A blocking command (`BLMOVE`) holds up every command behind it: give it a connection of its own
 /// and a timeout longer than its own waiting time.
 package final class RedisConnection: Sendable {
@@ -29,7 +32,7 @@ package final class RedisConnection: Sendable {
         address: RedisAddress, options: RedisOptions = RedisOptions(), logger: Logger,
         random: any RandomNumberGenerator & Sendable = SystemRandomNumberGenerator()
     ) {
-        let connector = ChannelConnector.network(
+        let connector = ChannelConnector.reaching(
             address.endpoint, timeout: TimeAmount(bounded: options.connectTimeout))
         self.init(
             core: ConnectionCore(
@@ -65,12 +68,17 @@ package final class RedisConnection: Sendable {
     }
 
     /// Sends commands in one write and returns all replies; error replies are values.
+    ///
+    /// With `connecting`, they wait so long for a connection, and `timeout` counts from the write:
+    /// for commands that block, which a late start must not rob of their time.
     package func pipeline(
-        _ commands: [RedisCommand], timeout: Duration? = nil
+        _ commands: [RedisCommand], timeout: Duration? = nil, connecting: Duration? = nil
     ) async throws(RedisError) -> [RedisValue] {
         guard !commands.isEmpty else { return [] }
         guard !Task.isCancelled else { throw .cancelledBeforeSending }
-        let request = PendingRequest(.many(commands), timeout: time(timeout))
+        let request = PendingRequest(
+            .many(commands), timeout: time(timeout),
+            patience: connecting.map { TimeAmount(bounded: $0) })
         let result = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 request.completion = .many(continuation)

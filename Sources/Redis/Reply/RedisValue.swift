@@ -75,6 +75,21 @@ package struct RedisServerError: Error, Sendable, Equatable {
     }
 }
 
+extension RedisServerError {
+    /// Whether the server says that it is no master, or none that may write: somebody else may be.
+    ///
+    /// Redis 7 names the reason of a script's failure first, Redis 6 within the text. Clients that
+    /// block on a master that becomes a replica hear `UNBLOCKED`.
+    var asksForAnotherServer: Bool {
+        switch code {
+        case "READONLY", "MASTERDOWN", "LOADING", "NOREPLICAS": true
+        case "UNBLOCKED": message.contains("instance state changed")
+        case "ERR": message.contains("-READONLY ") || message.contains("-NOREPLICAS ")
+        default: false
+        }
+    }
+}
+
 extension RedisServerError: CustomStringConvertible {
     /// Longest text of a server that a log line repeats, in characters.
     private static let longestText = 200

@@ -77,7 +77,7 @@ struct GraveDetail: Encodable {
         headers = message?.headerFields()
         self.body = body
         self.unreadable = unreadable
-        deaths = message?.workersLost() ?? []
+        deaths = message?.deaths ?? []
         let earlier = found.history.compactMap { try? JSONValue(parsing: Array($0.utf8)) }
         errors =
             earlier + [

@@ -1,0 +1,105 @@
+import Health
+import JobModel
+import Logging
+import Postgres
+import Redis
+import Telemetry
+
+/// Everything that shows and judges a worker's health, on connections of its own.
+///
+/// The worker's connections are what is judged, so none of them is used here; and a pool that jobs
+/// keep busy says nothing about whether the database is there.
+struct HealthService: Sendable {
+    private let server: HealthServer?
+    private let watchdog: Watchdog
+    private let vitals: WorkerVitals
+    private let redis: RedisConnection
+    private let pool: PostgresPool
+
+    /// How long one question to a server may take: within what the health port allows.
+    private static let questionLimit = Duration.milliseconds(600)
+    /// The longest wait before a server that was away is tried again.
+    private static let longestBackoff = Duration.milliseconds(500)
+
+    /// Puts health together.
+    ///
+    /// `child` is the number of a supervisor's child, from 1, and moves the port by as much; 0 for a
+    /// process on its own. `onStall` must end the process in order, so that another one replaces it.
+    init(
+        _ settings: Settings, database: Secret, vitals: WorkerVitals, registry: MetricRegistry,
+        child: Int = 0, logger: Logger, onStall: @escaping @Sendable (String) -> Void
+    ) throws {
+        let address = try RedisAddress(url: settings.redis.url.revealed)
+        let redis = RedisConnection(
+            address: address, options: Self.redisOptions, logger: .quiet)
+        let pool = PostgresPool(
+            options: Self.postgresOptions(settings, database), logger: .quiet)
+        self.redis = redis
+        self.pool = pool
+        self.vitals = vitals
+        let limits = WorkerHealth.Limits(
+            wait: settings.worker.wait, lease: settings.worker.lease)
+        let pages = HealthPages(
+            checks: WorkerHealth(vitals, limits: limits).checks,
+            metrics: { registry.snapshot() }, version: VersionCommand.version, time: SystemTime())
+        server = settings.health.listen.flatMap { $0.offset(by: child) }.map { listen in
+            HealthServer(
+                address: listen, pages: pages,
+                dependencies: [
+                    Dependency("postgresql") {
+                        _ = try await pool.query(PostgresQuery("select 1").named("health.ping"))
+                    },
+                    Dependency("redis") { _ = try await redis.send(RedisCommand("PING")) },
+                ], logger: logger)
+        }
+        watchdog = Watchdog(
+            limit: settings.worker.stall, fetchAge: { vitals.fetch.age },
+            isSuspended: { vitals.isDraining || vitals.isQuiet },
+            probe: { await Self.answersAnew(address) }, logger: logger, onStall: onStall)
+    }
+
+    /// The port that answers probes now; nil while there is none.
+    var port: Int? { server?.port }
+
+    /// Serves and watches until cancelled.
+    func run() async {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await vitals.keepTicking() }
+            group.addTask { await watchdog.run() }
+            if let server { group.addTask { await server.run() } }
+        }
+        await redis.close()
+        await pool.shutdown()
+    }
+
+    private static var redisOptions: RedisOptions {
+        var options = RedisOptions()
+        options.connectTimeout = questionLimit
+        options.commandTimeout = questionLimit
+        options.reconnect = ReconnectBackoff(cap: longestBackoff)
+        options.clientName = "backhaul-health"
+        return options
+    }
+
+    private static func postgresOptions(_ settings: Settings, _ url: Secret) -> PostgresOptions {
+        var options = settings.database.options(url: url)
+        options.poolSize = 1
+        options.connectTimeout = questionLimit
+        options.statementTimeout = questionLimit
+        options.leaseTimeout = questionLimit
+        options.shutdownTimeout = questionLimit
+        options.applicationName = "backhaul-health"
+        return options
+    }
+
+    /// Whether Redis answers somebody it does not know yet.
+    private static func answersAnew(_ address: RedisAddress) async -> Bool {
+        var options = redisOptions
+        options.connectTimeout = Watchdog.probeLimit
+        options.commandTimeout = Watchdog.probeLimit
+        let connection = RedisConnection(address: address, options: options, logger: .quiet)
+        let answer = try? await connection.send(RedisCommand("PING"))
+        await connection.close()
+        return answer != nil
+    }
+}

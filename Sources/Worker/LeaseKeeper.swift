@@ -1,0 +1,50 @@
+import Broker
+import JobModel
+import Mailbox
+import Telemetry
+
+/// Keeps this worker's lease on all that it holds, and knows whether it still stands.
+final class LeaseKeeper: Sendable {
+    private let broker: any Broker
+    private let presence: WorkerPresence
+    private let options: WorkerOptions
+    private let held: HeldLeases
+    private let runs: ActiveRuns
+    private let metrics: WorkerMetrics
+    private let renewal = Locked<(any LeaseRenewal)?>(nil)
+
+    init(
+        broker: any Broker, presence: WorkerPresence, options: WorkerOptions, held: HeldLeases,
+        runs: ActiveRuns, metrics: WorkerMetrics
+    ) {
+        self.broker = broker
+        self.presence = presence
+        self.options = options
+        self.held = held
+        self.runs = runs
+        self.metrics = metrics
+    }
+
+    /// Begins to renew.
+    func start() {
+        let made = broker.keepLease(of: presence, every: options.leaseRenewal) {
+            [held, metrics] in
+            metrics.vitals.beat(.renewal)
+            return held.all
+        } renewed: { [runs, metrics] gone in
+            metrics.leaseRenewed()
+            runs.lose(gone)
+        }
+        renewal.withLock { $0 = made }
+    }
+
+    /// How long ago the lease was last renewed.
+    var age: Duration { renewal.withLock { $0 }?.age ?? .zero }
+
+    /// Whether the lease certainly stands: a message taken under one that may have run out is not
+    /// begun.
+    var isCurrent: Bool { age < options.lease }
+
+    /// Stops renewing; the lease then runs out by itself.
+    func stop() { renewal.withLock { $0 }?.cancel() }
+}
