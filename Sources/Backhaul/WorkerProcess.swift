@@ -14,6 +14,8 @@ struct WorkerProcess {
         case over
         /// It is to be started anew: by its supervisor, or by itself.
         case again
+        /// It must not run as things are.
+        case refused
     }
 
     /// Without a round trip that fetches for this long, with Redis there, nothing will ever be
@@ -54,6 +56,7 @@ struct WorkerProcess {
         pulse.stop()
         reader.close()
         switch end {
+        case .refused: return .refused
         case .drained: return signals.isReloading ? .again : .over
         case .recycle(let reason):
             logger.notice("recycling", metadata: [LogKey.reason: "\(reason)"])

@@ -47,6 +47,9 @@ package protocol Broker: Sendable {
     /// Strikes a worker off that has given everything back, so that nobody waits for its lease.
     func leave(_ worker: WorkerID) async throws(BrokerError)
 
+    /// Drops what is too old in the graves, or too many, at most `limit` entries of each.
+    func trimGraves(limit: Int) async throws(BrokerError) -> GraveTrim
+
     /// Puts back at once what `worker` held, whose process is known to have died; answers as
     /// ``reclaimExpired(limit:)`` does.
     func reportDeath(of worker: WorkerID) async throws(BrokerError) -> Reclamation

@@ -52,25 +52,14 @@ extension RedisBroker: BrokerInspection {
     package func buried(
         in grave: Grave, entry: String
     ) async throws(BrokerError) -> BuriedMessage? {
-        let record = try await send(RedisCommand("HGET", keys.graveEntries(grave), entry))
-        return record.bytes.flatMap { BuriedMessage(decoding: $0) }
+        try await record(of: entry, in: grave)?.message
     }
 
     package func replay(
         _ message: BuriedMessage, from grave: Grave
     ) async throws(BrokerError) -> Bool {
-        let queue: QueueName
-        do throws(InvalidName) {
-            queue = try QueueName(message.queue)
-        } catch {
-            throw BrokerError(code: .refused, message: "entry \(message.entry): the \(error)")
-        }
-        let list = keys.list(of: queue, step: message.step)
-        var call = RedisScriptCall(
-            scripts.replay, keys: [keys.graveOrder(grave), keys.graveEntries(grave), list])
-        call.append(message.entry)
-        call.append(message.fresh(at: time.now))
-        return try await run(call).int == 1
+        guard let record = try await record(of: message.entry, in: grave) else { return false }
+        return try await replay(record, from: grave) == .done
     }
 
     package func waiting(in queue: QueueName) async throws(BrokerError) -> [Int] {

@@ -19,6 +19,9 @@ package struct BrokerOptions: Sendable {
     /// The most entries kept in the dead letters, and in quarantine; the oldest go first, counted.
     package var maximumDead = 100_000
     package var maximumQuarantined = 100_000
+    /// How old they may become there; zero is for ever.
+    package var maximumDeadAge = Duration.seconds(90 * 86_400)
+    package var maximumQuarantinedAge = Duration.seconds(30 * 86_400)
     /// How long the wish to cancel a job is remembered, and how many such wishes.
     package var cancellationKept = Duration.seconds(7 * 86_400)
     package var maximumCancelled = 100_000

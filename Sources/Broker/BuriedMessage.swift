@@ -19,8 +19,26 @@ package struct BuriedMessage: Sendable, Equatable, Codable {
     package let attempts: Int
     /// Earlier failures, oldest first, as JSON text.
     package let history: [String]
-    /// The message exactly as it was found.
-    package let original: Data
+    /// The message exactly as it was found, or as an operator edited it.
+    package private(set) var original: Data
+    /// The message exactly as it was found, when it was edited since.
+    package private(set) var beforeEdit: Data?
+
+    private enum CodingKeys: String, CodingKey {
+        case entry
+        case id
+        case name
+        case queue
+        case step
+        case buriedAt
+        case code
+        case type
+        case message
+        case attempts
+        case history
+        case original
+        case beforeEdit = "before_edit"
+    }
 
     package init(
         _ delivery: Delivery, id: JobID?, name: JobName?, because report: FailureReport,
@@ -39,16 +57,33 @@ package struct BuriedMessage: Sendable, Equatable, Codable {
         self.history = history.map { String(decoding: $0.encoded(), as: UTF8.self) }
         original = Data(delivery.raw)
     }
+
+    /// The same entry with another message; what was found is kept beside it, once.
+    package func edited(_ message: [UInt8]) -> BuriedMessage {
+        var edited = self
+        edited.beforeEdit = beforeEdit ?? original
+        edited.original = Data(message)
+        return edited
+    }
+
+    /// Failures of the same kind have the same fingerprint.
+    package var fingerprint: FailureFingerprint {
+        FailureFingerprint(name: name, code: code, type: type, message: message)
+    }
+
+    /// The message as a worker would read it.
+    ///
+    /// - Throws: `envelope.*` or `header.*` when no worker can.
+    package func decoded() throws(MessageError) -> JobMessage {
+        try JobMessage(decoding: [UInt8](original), limits: WireLimits())
+    }
 }
 
 extension BuriedMessage {
-    /// The message to send again: no retries counted and no eta; as it was found when it cannot be
-    /// read, for a worker that can.
-    func fresh(at now: Date) -> [UInt8] {
-        let raw = [UInt8](original)
-        let message = try? JobMessage(decoding: raw, limits: WireLimits())
-        let again = try? message?.retried(retries: 0, eta: nil, adding: nil, at: now)
-        return again ?? raw
+    /// The message to send again: no retries counted, no eta, no deaths; as it was found when it
+    /// cannot be read, for a worker that can.
+    func fresh(keepsExpiry: Bool = true, at now: Date) -> [UInt8] {
+        (try? decoded().afresh(keepsExpiry: keepsExpiry, at: now)) ?? [UInt8](original)
     }
 
     /// The record kept in Redis: JSON, the original bytes in base64.

@@ -85,3 +85,44 @@ package enum Grave: String, Sendable, CaseIterable {
     /// Cannot be run as it is.
     case quarantine
 }
+
+// MARK: For looking around
+
+extension RedisKeys {
+    /// What each key must be, of those with one name.
+    package var types: [(key: String, type: String)] {
+        [
+            (unacked, "hash"), (unackedIndex, "zset"), (delayed, "zset"),
+            (delayedMessages, "hash"), (workers, "zset"), (presence, "hash"), (ticks, "hash"),
+            (counters, "hash"), (fence, "string"), (cancelled, "zset"),
+        ] + Grave.allCases.flatMap { [(graveOrder($0), "zset"), (graveEntries($0), "hash")] }
+    }
+
+    /// A list that nobody has, to try commands on.
+    var probeList: String { prefix + "backhaul:probe" }
+    /// A member that no set or hash has.
+    static let probeMember = "backhaul:probe"
+
+    /// Which queues exchanges feed; both kinds.
+    var bindingPattern: String { pattern("_kombu.binding*") }
+    /// Where answers to `celery inspect` and `control` go: a list for each client that ever asked.
+    var replyQueuePattern: String { pattern("*" + Self.replyQueueEnding) }
+    /// Queues that carry answers and commands, no jobs.
+    static let replyQueueEnding = ".reply.celery.pidbox"
+    /// Every inbox of every worker.
+    var inboxPattern: String { pattern("backhaul:inbox:*") }
+
+    /// The worker and the list of an inbox; nil for another key.
+    func inbox(_ key: String) -> (worker: WorkerID, list: String)? {
+        let start = prefix + "backhaul:inbox:"
+        guard key.hasPrefix(start) else { return nil }
+        let parts = key.dropFirst(start.count).split(separator: ":", maxSplits: 1)
+        guard parts.count == 2 else { return nil }
+        return (WorkerID(text: String(parts[0])), prefix + parts[1])
+    }
+
+    private func pattern(_ rest: String) -> String {
+        let plain = prefix.map { "*?[]\\".contains($0) ? "\\\($0)" : String($0) }.joined()
+        return plain + rest
+    }
+}

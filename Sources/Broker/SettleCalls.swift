@@ -100,15 +100,6 @@ struct SettleCalls: Sendable {
     }
 }
 
-extension BrokerOptions {
-    fileprivate func maximum(_ grave: Grave) -> Int {
-        switch grave {
-        case .dead: maximumDead
-        case .quarantine: maximumQuarantined
-        }
-    }
-}
-
 extension RedisKeys {
     /// The list a delivery came from.
     func list(of delivery: Delivery) -> String {

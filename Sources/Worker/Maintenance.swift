@@ -78,7 +78,7 @@ package struct MaintenanceLoop: Sendable {
         self.outage = outage.witness(name)
     }
 
-    /// Promotion and reclaiming side by side, as workers and schedulers run them.
+    /// Promotion, reclaiming and trimming side by side, as workers and schedulers run them.
     package static func all(
         broker: any Broker, options: WorkerOptions, outage: Outage, metrics: WorkerMetrics? = nil,
         logger: Logger
@@ -86,9 +86,11 @@ package struct MaintenanceLoop: Sendable {
         let promoter = DuePromoter(broker: broker, options: options, metrics: metrics)
         let reaper = LeaseReaper(
             broker: broker, options: options, logger: logger, metrics: metrics)
+        let keeper = GraveKeeper(broker: broker, logger: logger)
         return [
             MaintenanceLoop("promote", outage: outage, promoter.runOnce),
             MaintenanceLoop("reclaim", outage: outage, reaper.runOnce),
+            MaintenanceLoop("trim", outage: outage, keeper.runOnce),
         ]
     }
 

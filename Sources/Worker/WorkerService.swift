@@ -21,7 +21,13 @@ package final class WorkerService: Sendable {
         var phase = WorkerPhase.starting
         var lostSlots = 0
         var recycling: String?
+        var isRefused = false
     }
+
+    /// Says whether the worker may take jobs at all; asked once, before the first fetch.
+    ///
+    /// It may wait as long as it likes, looking now and then whether all is over.
+    package typealias Admission = @Sendable (_ isOver: @Sendable () -> Bool) async -> Bool
 
     /// How often time limits are looked at; a run may be this late.
     private static let tickMicroseconds: UInt32 = 50_000
@@ -41,6 +47,7 @@ package final class WorkerService: Sendable {
     private let outage: Outage
     private let metrics: WorkerMetrics
     private let onStuck: @Sendable () -> Void
+    private let admission: Admission?
     private let state = Locked(State())
     private let quieting = Signal()
     private let draining = Signal()
@@ -56,12 +63,13 @@ package final class WorkerService: Sendable {
         broker: any Broker, registry: JobRegistry, presence: WorkerPresence,
         options: WorkerOptions, effects: (any EffectLedger)? = nil,
         metrics given: WorkerMetrics? = nil, time: any TimeSource, logger: Logger,
-        onStuck: @escaping @Sendable () -> Void = {}
+        admission: Admission? = nil, onStuck: @escaping @Sendable () -> Void = {}
     ) {
         self.broker = broker
         self.options = options
         self.presence = presence
         self.logger = logger
+        self.admission = admission
         self.onStuck = onStuck
         let worker = WorkerID(text: presence.worker)
         let pace = Pace()
@@ -133,7 +141,8 @@ package final class WorkerService: Sendable {
         // While Redis is gone, or when this fails, the lease runs out by itself.
         if outage.age == .zero { try? await broker.leave(WorkerID(text: presence.worker)) }
         state.withLock { $0.phase = .stopped }
-        let reason = state.withLock { $0.recycling }
+        let (reason, isRefused) = state.withLock { ($0.recycling, $0.isRefused) }
+        if isRefused { return .refused }
         return reason.map { .recycle(because: $0) } ?? .drained
     }
 
@@ -221,8 +230,7 @@ package final class WorkerService: Sendable {
     private func work() async {
         await withTaskGroup(of: Event.self) { group in
             group.addTask {
-                await self.cancellations.loadedOnce()
-                await self.fetcher.run()
+                await self.fetch()
                 return .fetcherEnded
             }
             for _ in 0..<options.concurrency {
@@ -264,6 +272,22 @@ package final class WorkerService: Sendable {
             abandoning.raise()
             group.cancelAll()
         }
+    }
+
+    private func fetch() async {
+        if let admission {
+            let isAdmitted = await admission { self.isStopping }
+            if !isAdmitted, !isStopping {
+                state.withLock { $0.isRefused = true }
+                return draining.raise()
+            }
+        }
+        await cancellations.loadedOnce()
+        await fetcher.run()
+    }
+
+    private var isStopping: Bool {
+        state.withLock { $0.phase != .starting && $0.phase != .working && $0.phase != .quiet }
     }
 
     private func enter(_ phase: WorkerPhase) {

@@ -40,6 +40,8 @@ package struct WorkerStatus: Sendable, Equatable, Codable {
 package enum WorkerEnd: Sendable, Equatable {
     /// It was told to stop.
     case drained
+    /// It was not admitted: it would lose what it took.
+    case refused
     /// It wants to be started anew.
     case recycle(because: String)
 }

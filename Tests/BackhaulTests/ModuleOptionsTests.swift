@@ -23,7 +23,8 @@ struct ModuleOptionsTests {
             "worker.grace_seconds": "12", "worker.wait_seconds": "13",
             "limits.envelope_bytes": "2000", "results.enabled": "false",
             "results.expires_seconds": "14", "dead.maximum_entries": "15",
-            "quarantine.maximum_entries": "16", "http.allow": "10.0.0.0/8",
+            "quarantine.maximum_entries": "16", "dead.maximum_age_seconds": "21",
+            "quarantine.maximum_age_seconds": "22", "http.allow": "10.0.0.0/8",
             "http.connect_timeout_seconds": "17", "http.total_timeout_seconds": "19",
             "http.response_bytes": "20",
         ]
@@ -40,6 +41,8 @@ struct ModuleOptionsTests {
         #expect(options.resultExpires == .seconds(14))
         #expect(options.maximumDead == 15)
         #expect(options.maximumQuarantined == 16)
+        #expect(options.maximumDeadAge == .seconds(21))
+        #expect(options.maximumQuarantinedAge == .seconds(22))
         #expect(options.maximumMessageBytes == 2000)
         #expect(options.redis.connectTimeout == .seconds(1))
         #expect(options.redis.commandTimeout == .seconds(2))

@@ -23,7 +23,7 @@ struct MixedFleet {
             let name: String?
             let code: String
             let message: String
-            let original: Data
+            let entry: String
         }
 
         let items: [Entry]
@@ -37,6 +37,18 @@ struct MixedFleet {
             throw FixtureError("backhaul quarantine list failed: \(listing.errors)")
         }
         return try JSONDecoder().decode(Quarantine.self, from: Data(listing.output.utf8))
+    }
+}
+
+extension MixedFleet {
+    /// What `backhaul quarantine show --raw` prints: the message, byte for byte.
+    func original(of entry: Quarantine.Entry) async throws -> [UInt8] {
+        let shown = try await BackhaulProcess.run(
+            ["quarantine", "show", entry.entry, "--raw", "--redis", queues.url])
+        guard shown.code == 0 else {
+            throw FixtureError("backhaul quarantine show failed: \(shown.errors)")
+        }
+        return Array(shown.output.utf8)
     }
 }
 

@@ -131,7 +131,7 @@ struct PythonClientTests {
         #expect(refused.state == "FAILURE")
         let entry = try #require(try await fleet.quarantine().items.first)
         #expect(entry.id == ids[0])
-        #expect([UInt8](entry.original) == original)
+        #expect(try await fleet.original(of: entry) == original)
         #expect(entry.code == "body.content_type")
         #expect(try await fleet.celery.call(.init("backhaul.ping")).result == "pong")
         #expect(try await worker.stop().code == 0)

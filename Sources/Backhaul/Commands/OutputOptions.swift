@@ -7,6 +7,11 @@ enum OutputFormat: String, ExpressibleByArgument, CaseIterable, Sendable {
     case text
     /// For programs: one JSON document.
     case json
+
+    /// `table` is another word for `text`.
+    init?(argument: String) {
+        self.init(rawValue: argument == "table" ? "text" : argument)
+    }
 }
 
 /// The `-o` flag.
@@ -40,5 +45,20 @@ struct TextTable {
             }
             return cells.joined(separator: "  ")
         }.joined(separator: "\n")
+    }
+}
+
+extension String {
+    /// The text without what could steer a terminal: control characters but line breaks and
+    /// tabs.
+    var withoutControls: String {
+        String(
+            String.UnicodeScalarView(
+                unicodeScalars.map { scalar in
+                    let isControl =
+                        scalar.properties.generalCategory == .control
+                        || scalar.properties.generalCategory == .format
+                    return isControl && scalar != "\n" && scalar != "\t" ? "\u{fffd}" : scalar
+                }))
     }
 }

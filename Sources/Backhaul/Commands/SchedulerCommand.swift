@@ -26,13 +26,14 @@ struct SchedulerCommand: AsyncParsableCommand {
 
     @OptionGroup var shared: SharedOptions
     @OptionGroup var scheduler: SchedulerFlags
+    @OptionGroup var start: StartFlags
 
     @Flag(help: "Read the schedule, report every problem, and end: 0 when there is none, else 78.")
     var check = false
 
     func run() async throws {
         let environment = ProcessInfo.processInfo.environment
-        let loaded = try shared.load(adding: scheduler.flagValues)
+        let loaded = try shared.load(adding: scheduler.flagValues + start.flagValues)
         let composition = Composition(loaded)
         let file = composition.settings.scheduler.file
         let table: ScheduleTable
@@ -45,8 +46,8 @@ struct SchedulerCommand: AsyncParsableCommand {
             print("\(file): \(table.entries.count) entries, no problem")
             return
         }
-        let broker = try composition.broker()
         let logger = composition.logger
+        let broker = try composition.broker()
         let loops = MaintenanceLoop.all(
             broker: broker, options: composition.settings.workerOptions,
             outage: Outage(logger: logger), logger: logger)
@@ -60,7 +61,11 @@ struct SchedulerCommand: AsyncParsableCommand {
             entries: table.entries.count, ledger: ledger,
             notice: ProgressNotice(NotifySocket(environment: environment)),
             checkSettings: settingsProblem, logger: logger)
-        let end = try await process.run { try await service.run() }
+        let preflight = Preflight(composition)
+        let end = try await process.run {
+            try await preflight.admit(logger: logger)
+            try await service.run()
+        }
         await broker.close()
         logger.notice("scheduler stopped")
         guard end == .again else { return }
@@ -73,7 +78,7 @@ struct SchedulerCommand: AsyncParsableCommand {
 
     /// What is wrong with settings and schedule as they are now, if anything.
     private var settingsProblem: @Sendable () -> String? {
-        let (shared, flags) = (shared, scheduler.flagValues)
+        let (shared, flags) = (shared, scheduler.flagValues + start.flagValues)
         return {
             do {
                 let file = try shared.settings(adding: flags).settings.scheduler.file

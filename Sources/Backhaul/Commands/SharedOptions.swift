@@ -129,6 +129,21 @@ struct SchedulerFlags: ParsableArguments {
     var flagValues: [FlagValue] { FlagValue.given([("scheduler.file", schedule, "--schedule")]) }
 }
 
+/// The flags of commands that take jobs or enqueue them by themselves.
+struct StartFlags: ParsableArguments {
+    @Flag(
+        name: .customLong("start-anyway"),
+        help: "Start, with a warning, on a Redis that would lose jobs.")
+    var startsAnyway = false
+
+    /// For `SharedOptions.load(adding:)`.
+    var flagValues: [FlagValue] {
+        FlagValue.given([
+            ("worker.start_anyway", startsAnyway ? "true" : nil, "--start-anyway")
+        ])
+    }
+}
+
 extension FlagValue {
     /// The flags that were given.
     fileprivate static func given(

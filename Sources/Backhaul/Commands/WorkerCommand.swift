@@ -32,11 +32,12 @@ struct WorkerCommand: AsyncParsableCommand {
 
     @OptionGroup var shared: SharedOptions
     @OptionGroup var worker: WorkerFlags
+    @OptionGroup var start: StartFlags
 
     func run() async throws {
         let environment = ProcessInfo.processInfo.environment
         let place = try ProcessPlace(environment: environment)
-        let loaded = try shared.load(adding: worker.flagValues)
+        let loaded = try shared.load(adding: worker.flagValues + start.flagValues)
         let url: Secret
         do { url = try loaded.databaseURL() } catch { throw error.exit() }
         let composition = Composition(loaded, process: place.number)
@@ -46,6 +47,7 @@ struct WorkerCommand: AsyncParsableCommand {
         }
         switch try await work(composition, databaseURL: url, place, environment) {
         case .over: break
+        case .refused: throw ExitCode(SettingsError.exitCode)
         case .again:
             if place.isSupervised { throw ExitCode(ProcessPlace.recycleCode) }
             let image = ProcessImage.current(environment: environment)
@@ -60,6 +62,10 @@ struct WorkerCommand: AsyncParsableCommand {
         _ composition: Composition, _ environment: [String: String]
     ) async throws -> Int32 {
         let logger = composition.logger
+        // Once here, lest every process be refused in turn; what is away is looked at by each later.
+        if let found = try? await Preflight(composition).obstacles(), !found.isEmpty {
+            try await Preflight(composition).admit(logger: logger)
+        }
         let broker = try composition.broker(quietly: true)
         let code = await SupervisorProcess(
             settings: composition.settings, environment: environment,
@@ -88,13 +94,6 @@ struct WorkerCommand: AsyncParsableCommand {
             composition.services(
                 pool: pool, enqueuer: Enqueuer(broker: broker), webhookSender: webhookSender,
                 gatewaySender: gatewaySender))
-        do throws(BrokerError) {
-            try await broker.declare(composition.settings.worker.queues)
-        } catch {
-            logger.warning(
-                "Redis cannot be reached yet; waiting for it",
-                metadata: [LogKey.errorMessage: "\(error)"])
-        }
         let presence = composition.presence(startedAt: SystemTime().now)
         let figures = WorkerFigures(presence, registry)
         let service = WorkerService(
@@ -102,6 +101,7 @@ struct WorkerCommand: AsyncParsableCommand {
             options: composition.settings.workerOptions,
             effects: composition.effectLedger(pool: pool), metrics: figures.metrics,
             time: SystemTime(), logger: logger,
+            admission: { await admitted(to: broker, composition, until: $0) },
             onStuck: place.endWhenStuck(environment: environment, logger: logger))
         let health = try HealthService(
             composition.settings, database: url, vitals: figures.vitals,
@@ -127,9 +127,21 @@ struct WorkerCommand: AsyncParsableCommand {
         return end
     }
 
+    /// Waits for Redis, and says whether a worker may run on it.
+    private func admitted(
+        to broker: RedisBroker, _ composition: Composition, until isOver: @Sendable () -> Bool
+    ) async -> Bool {
+        do {
+            try await Preflight(composition).admit(logger: composition.logger, until: isOver)
+        } catch { return false }
+        // Without it only producers with exchanges of their own miss something.
+        try? await broker.declare(composition.settings.worker.queues)
+        return true
+    }
+
     /// What is wrong with the settings as they are now, if anything.
     private var settingsProblem: @Sendable () -> String? {
-        let (shared, flags) = (shared, worker.flagValues)
+        let (shared, flags) = (shared, worker.flagValues + start.flagValues)
         return {
             do {
                 _ = try shared.settings(adding: flags).databaseURL()

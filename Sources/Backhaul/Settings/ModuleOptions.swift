@@ -53,6 +53,8 @@ extension Settings {
         options.resultExpires = results.expires
         options.maximumDead = dead.maximumEntries
         options.maximumQuarantined = quarantine.maximumEntries
+        options.maximumDeadAge = dead.maximumAge
+        options.maximumQuarantinedAge = quarantine.maximumAge
         options.maximumMessageBytes = limits.envelopeBytes
         options.redis = redis.options
         return options

@@ -85,6 +85,9 @@ extension SettingKey {
             "worker.wait_seconds", \.worker.wait, .seconds(0.1...60),
             meaning: "How long an idle worker waits in one blocking call for new work."),
         SettingKey(
+            "worker.start_anyway", \.worker.startsAnyway, .truth,
+            meaning: "Whether to start, with a warning, on a Redis that would lose jobs."),
+        SettingKey(
             "worker.stall_seconds", \.worker.stall, .seconds(0...86_400),
             meaning:
                 "How long a worker may fetch nothing while Redis answers before it is restarted; 0 never."
@@ -149,9 +152,15 @@ extension SettingKey {
             .wholeNumber(1...10_000_000, unit: "entries"),
             meaning: "The most dead letters kept; beyond it the oldest are dropped."),
         SettingKey(
+            "dead.maximum_age_seconds", \.dead.maximumAge, .seconds(0...315_360_000),
+            meaning: "How long a dead letter is kept; 0 keeps it for ever."),
+        SettingKey(
             "quarantine.maximum_entries", \.quarantine.maximumEntries,
             .wholeNumber(1...10_000_000, unit: "entries"),
             meaning: "The most unreadable messages kept; beyond it the oldest are dropped."),
+        SettingKey(
+            "quarantine.maximum_age_seconds", \.quarantine.maximumAge, .seconds(0...315_360_000),
+            meaning: "How long a message stays in quarantine; 0 keeps it for ever."),
     ]
 
     private static let scheduler: [SettingKey] = [

@@ -14,8 +14,8 @@ struct Settings: Sendable, Equatable {
     var supervisor = SupervisorSettings()
     var limits = WireLimits()
     var results = ResultsSettings()
-    var dead = KeptSettings()
-    var quarantine = KeptSettings()
+    var dead = KeptSettings(maximumAge: .seconds(90 * 86_400))
+    var quarantine = KeptSettings(maximumAge: .seconds(30 * 86_400))
     var scheduler = SchedulerSettings()
     var http = HTTPSettings()
     var payments = PaymentsSettings()
@@ -57,6 +57,8 @@ struct WorkerSettings: Sendable, Equatable {
     var processes = 1
     var recycleAfterJobs = 0
     var recycleAtBytes = 0
+    /// Whether to start on a Redis that would lose jobs.
+    var startsAnyway = false
     /// How long nothing may be fetched while Redis answers; zero switches the watchdog off.
     var stall: Duration = .seconds(30)
     /// Whether jobs that harm the worker on purpose may be run.
@@ -79,9 +81,11 @@ struct ResultsSettings: Sendable, Equatable {
     var expires: Duration = .seconds(86_400)
 }
 
-/// How many messages are kept before the oldest make room.
+/// How many messages are kept before the oldest make room, and for how long.
 struct KeptSettings: Sendable, Equatable {
     var maximumEntries = 100_000
+    /// Zero is for ever.
+    var maximumAge: Duration
 }
 
 /// What the scheduler fires.

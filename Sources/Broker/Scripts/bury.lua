@@ -4,7 +4,9 @@
 -- ARGV: 1 seconds to keep a result (0: for ever), 2 the most entries kept, 3 counter of those dropped,
 --       then for each delivery: tag, entry id, time in ms, record, result key ('' for none), result
 -- Returns: array of 1 (settled) or 0 (the lease was lost: nothing was done)
--- Never: drops the oldest entry beyond the limit without counting it
+-- Never: drops the oldest entry beyond the limit without counting it; drops more in one call than a
+--        call may take (a limit that was lowered by far is reached by and by)
+local most_dropped = 1000
 local ttl = tonumber(ARGV[1])
 local answers = {}
 for i = 4, #ARGV, 6 do
@@ -19,7 +21,7 @@ for i = 4, #ARGV, 6 do
   end
   answers[#answers + 1] = held
 end
-local excess = redis.call('ZCARD', KEYS[3]) - tonumber(ARGV[2])
+local excess = math.min(redis.call('ZCARD', KEYS[3]) - tonumber(ARGV[2]), most_dropped)
 if excess > 0 then
   local oldest = redis.call('ZPOPMIN', KEYS[3], excess)
   for i = 1, #oldest, 2 do redis.call('HDEL', KEYS[4], oldest[i]) end

@@ -84,14 +84,14 @@ extension JobMessage {
     }
 
     /// The message passed its limits when it was decoded.
-    private static var unlimited: WireLimits {
+    static var unlimited: WireLimits {
         var limits = WireLimits()
         limits.depth = JSONParser.maximumDepth
         limits.bodyBytes = .max
         return limits
     }
 
-    private func envelope() throws(MessageError) -> JSONObject {
+    func envelope() throws(MessageError) -> JSONObject {
         do throws(JSONError) {
             let value = try JSONParser.parse(raw.span, depth: JSONParser.maximumDepth).0
             return value.objectValue ?? JSONObject()
