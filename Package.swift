@@ -38,7 +38,6 @@ let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let yaml = Target.Dependency.product(name: "Yams", package: "Yams")
-let signals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 
 // A module imports only from floors below its own: docs/ARCHITECTURE.md.
@@ -55,8 +54,6 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
         .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
         .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
-        .package(
-            url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
     ],
     targets: [
         // Floor 0: C, nothing else
@@ -72,6 +69,7 @@ let package = Package(
 
         // Floor 2: the vocabulary, and one safe wrapper per C library
         library("JobModel", ["Zlib", log]),
+        library("ProcessControl", ["CLinux", "Mailbox"]),
         library("Redis", ["CHiredis", "Mailbox", log, nioCore, nioPosix]),
         library("Postgres", ["CLibpq", "Mailbox", log]),
         library("HTTP", ["CCurl", "Mailbox", log]),
@@ -96,13 +94,15 @@ let package = Package(
         library("Scheduler", ["JobModel", "Broker", yaml, log]),
         library(
             "Health", ["JobModel", "Telemetry", "Mailbox", log, nioCore, nioPosix, nioHTTP1]),
+        library("Supervisor", ["ProcessControl", "JobModel", "Mailbox", log]),
 
         // Floor 6: the composition root
         .executableTarget(
             name: "Backhaul",
             dependencies: [
                 "Mailbox", "JobModel", "Redis", "Postgres", "HTTP", "Broker", "Store", "Enqueue",
-                "Jobs", "Worker", "Scheduler", "Telemetry", "Health", arguments, yaml, signals, log,
+                "Jobs", "Worker", "Scheduler", "Telemetry", "Health", "Supervisor",
+                "ProcessControl", arguments, yaml, log,
             ],
             swiftSettings: house),
 
@@ -116,6 +116,7 @@ let package = Package(
 
         tests("ZlibTests", ["Zlib", "TestSupport"]),
         tests("MailboxTests", ["Mailbox"]),
+        tests("ProcessControlTests", ["ProcessControl", "Mailbox", "TestSupport"]),
         tests("JobModelTests", ["JobModel", "TestSupport"], resources: [.copy("Golden")]),
         tests("RedisTests", ["Redis", "TestSupport", nioCore, nioEmbedded]),
         tests("PostgresTests", ["Postgres", "TestSupport"]),
@@ -135,10 +136,14 @@ let package = Package(
                 "Health", "Telemetry", "JobModel", "Mailbox", "TestSupport", log, nioCore,
             ]),
         tests(
+            "SupervisorTests",
+            ["Supervisor", "ProcessControl", "JobModel", "Mailbox", "TestSupport", log]),
+        tests(
             "BackhaulTests",
             [
                 "Backhaul", "JobModel", "Redis", "Postgres", "HTTP", "Broker", "Store", "Worker",
-                "Telemetry", "Health", "Mailbox", "TestSupport", arguments, log,
+                "Telemetry", "Health", "Supervisor", "ProcessControl", "Mailbox", "TestSupport",
+                arguments, log,
             ]),
         tests(
             "IntegrationTests",

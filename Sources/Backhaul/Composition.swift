@@ -14,15 +14,18 @@ struct Composition {
     let logger: Logger
     private let weakening: Weakening
 
-    init(_ loaded: LoadedSettings) {
+    /// `process` is this one's number among those of its supervisor, for its log lines.
+    init(_ loaded: LoadedSettings, process: Int? = nil) {
         settings = loaded.settings
         weakening = Weakening(
             environment: ProcessInfo.processInfo.environment, settings: loaded.settings)
         let log = settings.log
-        logger = Logger(label: "backhaul") { label in
+        var logger = Logger(label: "backhaul") { label in
             LineLogHandler(
                 label: label, settings: log, output: .standardError, time: SystemTime())
         }
+        if let process { logger[metadataKey: LogKey.process] = "\(process)" }
+        self.logger = logger
     }
 
     /// The queues; `quietly` for processes that report outages themselves, in one line.

@@ -1,7 +1,6 @@
 import ArgumentParser
 
-/// The program: one executable, one vocabulary, one configuration.
-@main
+/// The command line: one executable, one vocabulary, one configuration.
 struct Main: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "backhaul",

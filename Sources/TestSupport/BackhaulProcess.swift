@@ -77,6 +77,9 @@ package final class BackhaulProcess: Sendable {
         }
     }
 
+    /// Sends it a signal.
+    package func signal(_ number: Int32) { child.signal(number) }
+
     /// Asks it to stop; the second time at once.
     package func terminate() { child.signal(SIGTERM) }
 

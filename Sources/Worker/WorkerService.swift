@@ -42,6 +42,7 @@ package final class WorkerService: Sendable {
     private let metrics: WorkerMetrics
     private let onStuck: @Sendable () -> Void
     private let state = Locked(State())
+    private let quieting = Signal()
     private let draining = Signal()
     private let cancelling = Signal()
     private let abandoning = Signal()
@@ -117,7 +118,12 @@ package final class WorkerService: Sendable {
             services.addTask { await self.settler.run() }
             await withTaskGroup(of: Void.self) { maintenance in
                 for loop in maintenanceLoops { maintenance.addTask { await loop.run() } }
+                maintenance.addTask {
+                    await self.quieting.wait()
+                    await self.fetcher.quiet()
+                }
                 await work()
+                quieting.raise()
                 maintenance.cancelAll()
             }
             settler.close()
@@ -134,7 +140,7 @@ package final class WorkerService: Sendable {
     // MARK: Orders; safe to give from anywhere, any number of times
 
     /// Takes nothing more; running jobs go on, and the worker waits to be told to stop.
-    package func quiet() async {
+    package func quiet() {
         let isNew = state.withLock { state in
             guard state.phase == .starting || state.phase == .working else { return false }
             state.phase = .quiet
@@ -143,7 +149,7 @@ package final class WorkerService: Sendable {
         guard isNew else { return }
         metrics.vitals.note(quiet: true)
         logger.notice("quiet", metadata: [LogKey.count: "\(held.count)"])
-        await fetcher.quiet()
+        quieting.raise()
     }
 
     /// Begins draining, as the first TERM asks.

@@ -3,6 +3,7 @@ import HTTP
 import JobModel
 import Postgres
 import Redis
+import Supervisor
 import Testing
 import Worker
 
@@ -58,6 +59,16 @@ struct ModuleOptionsTests {
         #expect(options.waitLimit == .seconds(13))
         #expect(options.limits.envelopeBytes == 2000)
         #expect(!options.storesResults)
+    }
+
+    @Test("the supervisor gets its number of processes and its time")
+    func supervisor() throws {
+        let flags = [("worker.processes", "3"), ("supervisor.stop_timeout_seconds", "77")].map {
+            FlagValue(key: $0, text: $1, flag: "--set")
+        }
+        let options = try SettingsLoader(flags: flags).load().settings.supervisorOptions
+        #expect(options.processes == 3)
+        #expect(options.stopTimeout == .seconds(77))
     }
 
     @Test("PostgreSQL and HTTP get their limits and times")

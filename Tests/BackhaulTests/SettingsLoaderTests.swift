@@ -98,6 +98,8 @@ struct SettingsLoaderTests {
         "worker.visibility_timeout_seconds": "60", "worker.grace_seconds": "0",
         "worker.wait_seconds": "0.5", "worker.drills": "true", "effects.keep_seconds": "7200",
         "worker.stall_seconds": "45", "health.listen": "127.0.0.1:9465",
+        "worker.processes": "2", "worker.recycle_after_jobs": "1000",
+        "worker.recycle_at_bytes": "67108864", "supervisor.stop_timeout_seconds": "60",
         "limits.envelope_bytes": "1024",
         "limits.body_bytes": "1024", "limits.nesting_depth": "8", "results.enabled": "false",
         "results.expires_seconds": "1", "dead.maximum_entries": "1",
@@ -150,9 +152,12 @@ struct SettingsLoaderTests {
             ])
     }
 
-    @Test("variables of the tests and the file's own variable are no strangers")
+    @Test("variables of the tests, of the file and of the supervisor are no strangers")
     func exemptVariables() {
-        let environment = ["BACKHAUL_TEST_ANYTHING": "1", "BACKHAUL_CONFIG": "x", "HOME": "/root"]
+        let environment = [
+            "BACKHAUL_TEST_ANYTHING": "1", "BACKHAUL_CONFIG": "x", "BACKHAUL_CHILD": "1",
+            "HOME": "/root",
+        ]
         #expect(problems(environment: environment) == [])
     }
 
@@ -196,6 +201,26 @@ struct SettingsLoaderTests {
         let loaded = try load("health:\n  listen: 127.0.0.1:9464")
         #expect(loaded.settings.health.listen?.port == 9464)
         #expect(try load().settings.health.listen == nil)
+    }
+
+    @Test("a supervisor that would kill within the grace period is refused; one process has none")
+    func stopRule() throws {
+        let grace = flag("worker.grace_seconds", "36")
+        #expect(
+            problems(flags: [grace, flag("worker.processes", "2")]) == [
+                "supervisor.stop_timeout_seconds (default): must be at least "
+                    + "worker.grace_seconds and 5 more; 40 is less than 36 + 5"
+            ])
+        #expect(try load(flags: [grace]).settings.worker.grace == .seconds(36))
+    }
+
+    @Test("recycling below what a fresh process takes is refused")
+    func recycleRule() {
+        #expect(
+            problems(flags: [flag("worker.recycle_at_bytes", "1000000")]) == [
+                "worker.recycle_at_bytes (flag --set): must be 0 or at least 67108864; "
+                    + "a fresh process comes near 1000000"
+            ])
     }
 
     @Test("a key given twice is refused, in a file and as flags")

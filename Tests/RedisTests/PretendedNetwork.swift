@@ -9,7 +9,9 @@ final class PretendedNetwork: Sendable {
     struct Refused: Error {}
 
     /// Where nobody goes; a pretended channel takes any address.
-    static let somewhere = try! SocketAddress(ipAddress: "127.0.0.1", port: 1)
+    static var somewhere: SocketAddress {
+        get throws { try SocketAddress(ipAddress: "127.0.0.1", port: 1) }
+    }
 
     let loop = NIOAsyncTestingEventLoop()
     let log = RecordedLog()
@@ -19,6 +21,7 @@ final class PretendedNetwork: Sendable {
     /// `refusals` attempts to connect fail before one succeeds.
     init(options: RedisOptions = RedisOptions(), refusals: Int = 0) throws {
         let channels = Probe<NIOAsyncTestingChannel>()
+        let somewhere = try Self.somewhere
         let attempts = Probe<Void>()
         let connector = ChannelConnector { loop, makeHandler in
             attempts.record(())
@@ -32,7 +35,7 @@ final class PretendedNetwork: Sendable {
                 return channel
             }.flatMap { (channel: any Channel) in
                 // Without this it would never be active, and no test could see it closed.
-                channel.connect(to: Self.somewhere).map { channel }
+                channel.connect(to: somewhere).map { channel }
             }
         }
         self.channels = channels

@@ -20,6 +20,7 @@ struct SentinelConnectorTests {
                 throw FixtureError("the URL names no Sentinel")
             }
             let opened = opened
+            let somewhere = try PretendedNetwork.somewhere
             let connector = SentinelConnector(sentinels, timeout: .seconds(5)) { endpoint, _ in
                 ChannelConnector { loop, makeHandler in
                     guard let loop = loop as? NIOAsyncTestingEventLoop else {
@@ -31,7 +32,7 @@ struct SentinelConnectorTests {
                         opened.record((endpoint, channel))
                         return channel
                     }.flatMap { (channel: any Channel) in
-                        channel.connect(to: PretendedNetwork.somewhere).map { channel }
+                        channel.connect(to: somewhere).map { channel }
                     }
                 }
             }

@@ -16,7 +16,8 @@ enum SwiftRules {
 
     /// Files that may make an unstructured task, and why.
     static let unstructuredTaskFiles: [String: String] = [
-        "Sources/Worker/BodyRun.swift": "a body that ignores its cancellation must be left behind"
+        "Sources/Worker/BodyRun.swift": "a body that ignores its cancellation must be left behind",
+        "Sources/Backhaul/Program.swift": "the task that is the program; its main thread waits"
     ]
 
     static func unstructuredTasks(_ file: TidyFile) -> [Finding] {
@@ -40,7 +41,7 @@ enum SwiftRules {
 
     /// Modules whose deadlines are those of sockets and threads, or that choose the clock for all.
     static let clockModules: Set = [
-        "Backhaul", "Redis", "Postgres", "HTTP", "Mailbox", "TestSupport",
+        "Backhaul", "Redis", "Postgres", "HTTP", "Mailbox", "ProcessControl", "TestSupport",
     ]
 
     static func wallClocks(_ file: TidyFile) -> [Finding] {

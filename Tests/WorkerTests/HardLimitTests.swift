@@ -87,7 +87,8 @@ struct HardLimitTests {
         try await fixture.broker.enqueue((0..<6).map { fixture.message($0) })
         try await fixture.run {
             try await eventually { begun.all.count == 2 }
-            await fixture.service.quiet()
+            fixture.service.quiet()
+            try await eventually { fixture.service.status.phase == .quiet }
             gate.open()
             try await eventually { try await fixture.broker.inFlight() == 0 }
             #expect(fixture.service.status.phase == .quiet)

@@ -56,18 +56,38 @@ struct ServerTroubleTests {
         }
     }
 
-    @Test("out of memory: outcomes are kept and settled when there is room again")
+    @Test("out of memory: what makes room goes on, what needs room is settled when there is some")
     func outOfMemory() async throws {
-        try await through { fixture in
-            _ = try await fixture.raw.send(RedisCommand("CONFIG", "SET", "maxmemory", "1"))
-        } until: { fixture in
-            // Acknowledging makes room and is let through, or waits: either is well.
-            let info = try await fixture.raw.send(RedisCommand("INFO", "errorstats")).string
-            let inFlight = try await fixture.broker.inFlight()
-            return info?.contains("errorstat_OOM") == true || inFlight == 0
-        } then: { fixture in
-            _ = try await fixture.raw.send(RedisCommand("CONFIG", "SET", "maxmemory", "0"))
+        let begun = Log<Int>()
+        let gate = Gate()
+        let fixture = try await WorkerFixture { payload, context in
+            begun.add(payload.number ?? -1)
+            await gate.pass()
+            guard payload.number == 1 || context.attempt > 1 else {
+                throw RetryLater(after: .milliseconds(1), "again")
+            }
+            return .done
         }
+        try await fixture.broker.enqueue([fixture.message(1), fixture.message(2)])
+        try await fixture.run {
+            try await eventually { begun.all.count == 2 }
+            _ = try await fixture.raw.send(RedisCommand("CONFIG", "SET", "maxmemory", "1"))
+            gate.open()
+            try await eventually(within: patience, "the one is settled, the other is refused") {
+                let info = try await fixture.raw.send(RedisCommand("INFO", "errorstats")).string
+                let inFlight = try await fixture.broker.inFlight()
+                return info?.contains("errorstat_OOM") == true && inFlight == 1
+            }
+            await #expect(throws: BrokerError.self) {
+                try await fixture.broker.enqueue([fixture.message(3)])
+            }
+            _ = try await fixture.raw.send(RedisCommand("CONFIG", "SET", "maxmemory", "0"))
+            try await eventually(within: patience, "the end of all work") {
+                try await fixture.isIdle()
+            }
+        }
+        #expect(begun.all.sorted() == [1, 2, 2])
+        for number in 1...2 { #expect(try await fixture.status(of: number) == "SUCCESS") }
     }
 
     @Test("a master made a replica: outcomes are kept and settled when it is a master again")
@@ -106,11 +126,13 @@ struct ServerTroubleTests {
         let proxies = Log<TCPProxy>()
         let begun = Log<Int>()
         let gate = Gate()
-        let fixture = try await WorkerFixture(throughProxy: { proxies.add($0) }) { payload, _ in
-            begun.add(payload.number ?? -1)
-            await gate.pass()
-            return .done
-        }
+        let fixture = try await WorkerFixture(
+            throughProxy: { proxies.add($0) },
+            body: { payload, _ in
+                begun.add(payload.number ?? -1)
+                await gate.pass()
+                return .done
+            })
         let direct = try RedisBroker(
             url: fixture.server.url, options: BrokerOptions(), logger: .silent)
         try await direct.enqueue([fixture.message(1), fixture.message(2)])

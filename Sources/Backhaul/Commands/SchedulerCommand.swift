@@ -1,8 +1,11 @@
 import ArgumentParser
 import Broker
+import Foundation
 import JobModel
 import Logging
+import ProcessControl
 import Scheduler
+import Supervisor
 import Worker
 
 /// `backhaul scheduler`: enqueues periodic jobs, each tick once, however many schedulers run.
@@ -13,6 +16,7 @@ struct SchedulerCommand: AsyncParsableCommand {
         discussion: """
             Run as many as you like: each tick is enqueued once, whoever comes first.
             It also moves delayed jobs to their queues and puts back what dead workers held.
+            TERM, INT, QUIT: end. HUP: start anew, with schedule and settings of then.
 
             Examples:
               backhaul scheduler
@@ -28,6 +32,7 @@ struct SchedulerCommand: AsyncParsableCommand {
     var check = false
 
     func run() async throws {
+        let environment = ProcessInfo.processInfo.environment
         let loaded = try shared.load(adding: scheduler.flagValues + start.flagValues)
         let composition = Composition(loaded)
         let file = composition.settings.scheduler.file
@@ -42,23 +47,45 @@ struct SchedulerCommand: AsyncParsableCommand {
             return
         }
         let logger = composition.logger
-        try await Preflight(composition).admit(logger: logger)
         let broker = try composition.broker()
         let loops = MaintenanceLoop.all(
             broker: broker, options: composition.settings.workerOptions,
             outage: Outage(logger: logger), logger: logger)
+        let ledger = ObservedLedger(broker)
         let service = SchedulerService(
-            table: table, ledger: broker, logger: logger,
+            table: table, ledger: ledger, logger: logger,
             siblings: loops.map { loop in { await loop.run() } })
         logger.notice(
             "scheduler started", metadata: [LogKey.count: "\(table.entries.count)"])
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await service.run() }
-            group.addTask { await StopSignals.first(logger: logger) }
-            try await group.next()
-            group.cancelAll()
+        let process = SchedulerProcess(
+            entries: table.entries.count, ledger: ledger,
+            notice: ProgressNotice(NotifySocket(environment: environment)),
+            checkSettings: settingsProblem, logger: logger)
+        // Within, so that a signal ends it while it waits for Redis.
+        let preflight = Preflight(composition)
+        let end = try await process.run {
+            try await preflight.admit(logger: logger)
+            try await service.run()
         }
         await broker.close()
         logger.notice("scheduler stopped")
+        guard end == .again else { return }
+        let image = ProcessImage.current(environment: environment)
+        let failure = image.replaceThisProcess(blocking: ServiceSignals.all)
+        throw CommandFailure(
+            "\(image.path) cannot be started anew (errno \(failure))",
+            advice: "is the file still there?")
+    }
+
+    /// What is wrong with settings and schedule as they are now, if anything.
+    private var settingsProblem: @Sendable () -> String? {
+        let (shared, flags) = (shared, scheduler.flagValues + start.flagValues)
+        return {
+            do {
+                let file = try shared.settings(adding: flags).settings.scheduler.file
+                _ = try ScheduleTable(file: file, jobs: BuiltInJobs.queues)
+                return nil
+            } catch { return "\(error)" }
+        }
     }
 }

@@ -102,11 +102,18 @@ struct WorkerFlags: ParsableArguments {
         help: ArgumentHelp("The most jobs at the same time.", valueName: "n"))
     var concurrency: String?
 
+    @Option(
+        name: .customLong("processes"),
+        help: ArgumentHelp(
+            "Worker processes; with more than 1 a supervisor keeps them.", valueName: "n"))
+    var processes: String?
+
     /// For `SharedOptions.load(adding:)`.
     var flagValues: [FlagValue] {
         FlagValue.given([
             ("worker.queues", queues, "--queues"),
             ("worker.concurrency", concurrency, "--concurrency"),
+            ("worker.processes", processes, "--processes"),
         ])
     }
 }

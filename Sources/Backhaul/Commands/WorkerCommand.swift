@@ -7,6 +7,8 @@ import JobModel
 import Jobs
 import Logging
 import Postgres
+import ProcessControl
+import Supervisor
 import Worker
 
 /// `backhaul worker`: runs jobs until it is told to stop.
@@ -17,11 +19,14 @@ struct WorkerCommand: AsyncParsableCommand {
         discussion: """
             TERM or INT: take nothing more, let running jobs finish (worker.grace_seconds),
             then cancel them and put their messages back. A second one cancels at once.
+            HUP: drain and start anew, with the settings as they are then; of several
+            processes one after the other. TSTP or USR1: take nothing more, and stay.
             What a killed worker held is put back by the others within worker.lease_seconds.
 
             Examples:
               backhaul worker
               backhaul worker --queues provisioning,payments --concurrency 64
+              backhaul worker --processes 4
               backhaul worker --config /etc/backhaul.yaml --log-format json
             """)
 
@@ -29,10 +34,52 @@ struct WorkerCommand: AsyncParsableCommand {
     @OptionGroup var worker: WorkerFlags
 
     func run() async throws {
+        let environment = ProcessInfo.processInfo.environment
+        let place = try ProcessPlace(environment: environment)
         let loaded = try shared.load(adding: worker.flagValues)
-        let composition = Composition(loaded)
         let url: Secret
         do { url = try loaded.databaseURL() } catch { throw error.exit() }
+        let composition = Composition(loaded, process: place.number)
+        if loaded.settings.worker.processes > 1, !place.isSupervised {
+            let code = try await supervise(composition, environment)
+            throw ExitCode(code)
+        }
+        switch try await work(composition, databaseURL: url, place, environment) {
+        case .over: break
+        case .again:
+            if place.isSupervised { throw ExitCode(ProcessPlace.recycleCode) }
+            let image = ProcessImage.current(environment: environment)
+            let failure = image.replaceThisProcess(blocking: ServiceSignals.all)
+            throw CommandFailure(
+                "\(image.path) cannot be started anew (errno \(failure))",
+                advice: "is the file still there?")
+        }
+    }
+
+    private func supervise(
+        _ composition: Composition, _ environment: [String: String]
+    ) async throws -> Int32 {
+        let logger = composition.logger
+        let broker = try composition.broker(quietly: true)
+        let code = await SupervisorProcess(
+            settings: composition.settings, environment: environment,
+            checkSettings: settingsProblem, logger: logger
+        ) { worker in
+            // When this fails, the lease runs out by itself.
+            guard let reclaimed = try? await broker.reportDeath(of: WorkerID(text: worker)) else {
+                return
+            }
+            logger.log(reclaimed)
+        }.run()
+        await broker.close()
+        return code
+    }
+
+    private func work(
+        _ composition: Composition, databaseURL url: Secret, _ place: ProcessPlace,
+        _ environment: [String: String]
+    ) async throws -> WorkerProcess.End {
+        let logger = composition.logger
         let broker = try composition.broker(quietly: true)
         let pool = composition.pool(at: url)
         let webhookSender = composition.sender()
@@ -44,26 +91,51 @@ struct WorkerCommand: AsyncParsableCommand {
         do throws(BrokerError) {
             try await broker.declare(composition.settings.worker.queues)
         } catch {
-            composition.logger.warning(
+            logger.warning(
                 "Redis cannot be reached yet; waiting for it",
                 metadata: [LogKey.errorMessage: "\(error)"])
         }
         let presence = composition.presence(startedAt: SystemTime().now)
+        let figures = WorkerFigures(presence, registry)
         let service = WorkerService(
             broker: broker, registry: registry, presence: presence,
             options: composition.settings.workerOptions,
-            effects: composition.effectLedger(pool: pool), time: SystemTime(),
-            logger: composition.logger)
-        announce(presence, registry, composition.logger)
-        await run(service, composition.logger)
-        await broker.close()
-        await webhookSender.shutdown()
-        await gatewaySender.shutdown()
-        await pool.shutdown()
-        composition.logger.notice(
+            effects: composition.effectLedger(pool: pool), metrics: figures.metrics,
+            time: SystemTime(), logger: logger,
+            onStuck: place.endWhenStuck(environment: environment, logger: logger))
+        let health = try HealthService(
+            composition.settings, database: url, vitals: figures.vitals,
+            registry: figures.registry, child: place.number ?? 0, logger: logger
+        ) { service.recycle(because: $0) }
+        let process = WorkerProcess(
+            worker: service, workerID: presence.worker, place: place,
+            settings: composition.settings.worker,
+            notice: ProgressNotice(NotifySocket(environment: environment)),
+            checkSettings: settingsProblem, logger: logger,
+            siblings: [{ await health.run() }])
+        announce(presence, registry, logger)
+        let end = await process.run {
+            await broker.close()
+            await webhookSender.shutdown()
+            await gatewaySender.shutdown()
+            await pool.shutdown()
+        }
+        logger.notice(
             "worker stopped",
             metadata: Logger.Metadata(
                 uniqueKeysWithValues: service.totals.map { ($0.key, "\($0.value)") }))
+        return end
+    }
+
+    /// What is wrong with the settings as they are now, if anything.
+    private var settingsProblem: @Sendable () -> String? {
+        let (shared, flags) = (shared, worker.flagValues)
+        return {
+            do {
+                _ = try shared.settings(adding: flags).databaseURL()
+                return nil
+            } catch { return "\(error)" }
+        }
     }
 
     private func announce(
@@ -77,25 +149,5 @@ struct WorkerCommand: AsyncParsableCommand {
                 LogKey.concurrency: "\(presence.concurrency)",
                 LogKey.count: "\(registry.names.count)",
             ])
-    }
-
-    private func run(_ service: WorkerService, _ logger: Logger) async {
-        await withTaskGroup(of: Void.self) { group in
-            group.addTask {
-                await StopSignals.each(logger: logger) { count in
-                    switch count {
-                    case 1: service.drain()
-                    case 2: service.cancel()
-                    default:
-                        // Jobs that ignore cancellation: their lease runs out, and another worker
-                        // takes them.
-                        logger.error("stopped with jobs still running")
-                        Foundation.exit(1)
-                    }
-                }
-            }
-            await service.run()
-            group.cancelAll()
-        }
     }
 }

@@ -3,6 +3,7 @@ import HTTP
 import JobModel
 import Postgres
 import Redis
+import Supervisor
 import Worker
 
 // What the settings mean to each module.
@@ -56,6 +57,13 @@ extension Settings {
         options.maximumQuarantinedAge = quarantine.maximumAge
         options.maximumMessageBytes = limits.envelopeBytes
         options.redis = redis.options
+        return options
+    }
+
+    /// How several worker processes are kept.
+    var supervisorOptions: SupervisorOptions {
+        var options = SupervisorOptions(processes: worker.processes)
+        options.stopTimeout = supervisor.stopTimeout
         return options
     }
 

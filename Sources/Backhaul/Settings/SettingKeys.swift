@@ -8,8 +8,8 @@ import Redis
 extension SettingKey {
     /// Every setting, in the order of the documents.
     static let all: [SettingKey] =
-        redis + database + worker + effects + limits + kept + scheduler + http + payments + health
-        + log
+        redis + database + worker + processes + effects + limits + kept + scheduler + http
+        + payments + health + log
 
     private static let mebibyte = 1_048_576
 
@@ -103,6 +103,27 @@ extension SettingKey {
         SettingKey(
             "effects.keep_seconds", \.effects.keep, .seconds(3600...315_360_000),
             meaning: "How long a repeat of a job that took effect is recognised in PostgreSQL.")
+    ]
+
+    private static let processes: [SettingKey] = [
+        SettingKey(
+            "worker.processes", \.worker.processes, .wholeNumber(1...64, unit: "processes"),
+            flag: "--processes",
+            meaning: "Worker processes to run; with more than 1 a supervisor keeps them."),
+        SettingKey(
+            "worker.recycle_after_jobs", \.worker.recycleAfterJobs,
+            .wholeNumber(0...1_000_000_000, unit: "jobs"),
+            meaning: "After how many jobs a worker process is replaced by a fresh one; 0 for never."
+        ),
+        SettingKey(
+            "worker.recycle_at_bytes", \.worker.recycleAtBytes,
+            .wholeNumber(0...(1_048_576 * mebibyte), unit: "bytes"),
+            meaning:
+                "At how much resident memory a worker process is replaced by a fresh one; 0 for never."
+        ),
+        SettingKey(
+            "supervisor.stop_timeout_seconds", \.supervisor.stopTimeout, .seconds(1...90_000),
+            meaning: "How long a supervised process may take to stop before it is killed."),
     ]
 
     private static let limits: [SettingKey] = [

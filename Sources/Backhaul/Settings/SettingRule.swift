@@ -1,3 +1,5 @@
+import Supervisor
+
 /// A rule between settings that are each well formed.
 struct SettingRule: Sendable {
     /// The keys it is about; a problem is reported at the first.
@@ -8,6 +10,7 @@ struct SettingRule: Sendable {
     /// Every rule.
     static let all: [SettingRule] = [
         leaseOutlivesRenewal, connectingFitsInRequest, effectsOutliveMessages, stallOutlivesWait,
+        stoppingOutlivesGrace, recyclingLeavesRoom,
     ]
 
     /// One renewal may be late or lost, and the lease must still hold.
@@ -30,6 +33,27 @@ struct SettingRule: Sendable {
         guard stall > .zero, stall < wait * 2 else { return nil }
         return "must be 0 or at least twice worker.wait_seconds; "
             + "\(stall.secondsText) is less than 2 × \(wait.secondsText)"
+    }
+
+    /// A supervisor that killed within the grace period would lose what draining saves.
+    private static let stoppingOutlivesGrace = SettingRule(
+        keys: ["supervisor.stop_timeout_seconds", "worker.grace_seconds", "worker.processes"]
+    ) { settings in
+        let timeout = settings.supervisor.stopTimeout
+        let grace = settings.worker.grace
+        guard settings.worker.processes > 1, timeout < grace + Pulse.margin else { return nil }
+        return "must be at least worker.grace_seconds and \(Pulse.margin.secondsText) more; "
+            + "\(timeout.secondsText) is less than \(grace.secondsText) + "
+            + Pulse.margin.secondsText
+    }
+
+    /// A fresh process occupies about 40 MiB: below that it would be recycled for ever.
+    private static let recyclingLeavesRoom = SettingRule(keys: ["worker.recycle_at_bytes"]) {
+        settings in
+        let limit = settings.worker.recycleAtBytes
+        let least = 64 * 1_048_576
+        guard limit > 0, limit < least else { return nil }
+        return "must be 0 or at least \(least); a fresh process comes near \(limit)"
     }
 
     private static let connectingFitsInRequest = SettingRule(

@@ -11,6 +11,7 @@ struct Settings: Sendable, Equatable {
     var database = DatabaseSettings()
     var worker = WorkerSettings()
     var effects = EffectsSettings()
+    var supervisor = SupervisorSettings()
     var limits = WireLimits()
     var results = ResultsSettings()
     var dead = KeptSettings(maximumAge: .seconds(90 * 86_400))
@@ -55,6 +56,9 @@ struct WorkerSettings: Sendable, Equatable {
     var wait: Duration = .seconds(5)
     /// Whether to start on a Redis that would lose jobs.
     var startsAnyway = false
+    var processes = 1
+    var recycleAfterJobs = 0
+    var recycleAtBytes = 0
     /// How long nothing may be fetched while Redis answers; zero switches the watchdog off.
     var stall: Duration = .seconds(30)
     /// Whether jobs that harm the worker on purpose may be run.
@@ -64,6 +68,11 @@ struct WorkerSettings: Sendable, Equatable {
 /// How long it is known that a job took effect.
 struct EffectsSettings: Sendable, Equatable {
     var keep: Duration = .seconds(14 * 86_400)
+}
+
+/// How several worker processes are kept.
+struct SupervisorSettings: Sendable, Equatable {
+    var stopTimeout: Duration = .seconds(40)
 }
 
 /// What is kept of finished jobs for whoever waits on them.

@@ -110,7 +110,7 @@ struct SettingsLoader: Sendable {
         }
         let strangers = environment.keys.filter {
             $0.hasPrefix(SettingKey.environmentPrefix) && !ours.contains($0)
-                && $0 != SettingKey.fileEnvironmentName
+                && $0 != SettingKey.fileEnvironmentName && $0 != ProcessPlace.environmentName
                 && !$0.hasPrefix(SettingKey.testEnvironmentPrefix)
         }
         for name in strangers.sorted() {

@@ -2,8 +2,8 @@ import ArgumentParser
 import Broker
 import Foundation
 import JobModel
-import Logging
 import Mailbox
+import ProcessControl
 
 /// `backhaul dead replay` and `backhaul quarantine replay`.
 struct GraveReplay<Kind: GraveKind>: AsyncParsableCommand {
@@ -91,26 +91,15 @@ struct GraveReplay<Kind: GraveKind>: AsyncParsableCommand {
             }
             if dryRun { return try await preview(targets, broker) }
             let isInterrupted = Locked(false)
+            let reader = SignalReader(ServiceSignals.stopping) { _ in
+                isInterrupted.withLock { $0 = true }
+            }
+            defer { reader.close() }
             let replaying = GraveReplaying(
                 broker: broker, grave: Kind.grave, options: options, isInterrupted: isInterrupted,
                 time: SystemTime())
-            let report = try await withThrowingTaskGroup(of: ReplayReport?.self) { group in
-                group.addTask {
-                    await StopSignals.first(logger: .quiet)
-                    isInterrupted.withLock { $0 = true }
-                    return nil
-                }
-                group.addTask {
-                    try await replaying.run(targets.entries) { report in
-                        FileHandle.standardError.write(Data("\(report.line)\n".utf8))
-                    }
-                }
-                while let next = try await group.next() {
-                    guard let report = next else { continue }
-                    group.cancelAll()
-                    return report
-                }
-                return ReplayReport(chosen: 0)
+            let report = try await replaying.run(targets.entries) { report in
+                FileHandle.standardError.write(Data("\(report.line)\n".utf8))
             }
             try tell(report, isCut: targets.isCut)
         }
