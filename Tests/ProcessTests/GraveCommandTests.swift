@@ -270,7 +270,6 @@ struct GraveCommandTests {
             "scheduler", "--schedule", schedule, "--start-anyway", "--redis", queues.url,
         ])
         try await started.says("starts on a Redis that may lose jobs, as told")
-        try await started.says("scheduler started")
-        _ = try await started.kill()
+        #expect(try await started.stop().code == 0)
     }
 }
