@@ -37,6 +37,14 @@ release: bootstrap ## optimised build of the backhaul executable
 bench: release ## no-op jobs per second, one worker process beside a Python Celery worker
 	@exec $(PYTHON) -m Benchmarks --backhaul $(RELEASE_BINARY) $(BENCH_OPTIONS)
 
+.PHONY: chaos
+chaos: release ## the fault suite: kills, zombies, outages; at most 15 minutes (CHAOS_OPTIONS=--help)
+	@exec $(PYTHON) -m chaos --backhaul $(RELEASE_BINARY) $(CHAOS_OPTIONS)
+
+.PHONY: chaos-quick
+chaos-quick: release ## kills, zombies, restarts and a bad network, in about two minutes
+	@exec $(PYTHON) -m chaos --backhaul $(RELEASE_BINARY) --quick $(CHAOS_OPTIONS)
+
 .PHONY: lint
 lint: ## formatting and syntax, without changing anything
 	@scripts/lint.sh
@@ -55,4 +63,4 @@ bootstrap: ## install what is missing: Debian packages (as root), Python package
 
 .PHONY: clean
 clean: ## remove everything these commands made
-	rm -rf .build .run Benchmarks/results/latest.json
+	rm -rf .build .run Benchmarks/results/latest.json chaos/results

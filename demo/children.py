@@ -82,6 +82,11 @@ class Child:
         """None while it runs; negative for a signal."""
         return self._process.poll()
 
+    def send(self, number: signal.Signals) -> None:
+        """Sends a signal to this process alone; nothing when it has ended."""
+        if self.exit_status is None:
+            self._process.send_signal(number)
+
     def kill(self) -> None:
         """kill -9, and wait until the process is gone."""
         if self.exit_status is None:

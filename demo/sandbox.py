@@ -12,8 +12,9 @@ import signal
 import socket
 import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 
@@ -45,6 +46,24 @@ def postgres_program(name: str) -> Path:
     return newest
 
 
+class Server:
+    """A server of a sandbox. Whoever ends its child can start it again, at the same place."""
+
+    def __init__(self, start: Callable[[], Child], answers: Callable[[], bool]) -> None:
+        self._start = start
+        self._answers = answers
+        self.child = start()
+
+    def wait(self, what: str = "answer") -> None:
+        """Waits until it answers; raises `ChildFailure` when it does not."""
+        self.child.wait_until(self._answers, within=_START_LIMIT, what=what)
+
+    def restart(self) -> None:
+        """Starts it once more, on the same data and port; the last child must have ended."""
+        self.child = self._start()
+        self.wait()
+
+
 class Sandbox:
     """Owns a directory, the servers in it, and every process started through `spawn`.
 
@@ -60,6 +79,8 @@ class Sandbox:
         self.logs = Path()
         self.redis_url = ""
         self.database_url = ""
+        self.redis_server: Server  # once started
+        self.postgres_server: Server
 
     def __enter__(self) -> Sandbox:
         self.directory = Path(tempfile.mkdtemp(prefix=f"backhaul-{self._purpose}-"))
@@ -118,7 +139,7 @@ class Sandbox:
         self._exits.callback(child.stop)
         return child
 
-    def start_redis(self, *, persistent: bool = True) -> redis.Redis:
+    def start_redis(self, *, persistent: bool = True, fsync: str = "everysec") -> redis.Redis:
         """A Redis with a password of its own; `persistent` turns on the append-only file."""
         home = self.directory / "redis"
         home.mkdir(mode=0o700)
@@ -128,11 +149,11 @@ class Sandbox:
             configuration = home / "redis.conf"
             configuration.write_text(
                 f"bind 127.0.0.1\nport {port}\ndir {home}\nrequirepass {password}\n"
-                f'save ""\nappendonly {"yes" if persistent else "no"}\n'
+                f'save ""\nappendonly {"yes" if persistent else "no"}\nappendfsync {fsync}\n'
                 "maxmemory-policy noeviction\ntcp-backlog 128\n"
             )
             configuration.chmod(0o600)  # the password must not be seen in the process list
-            child = self.spawn(f"redis-{attempt}", ["redis-server", configuration])
+            name = f"redis-{attempt}"
             url = f"redis://:{password}@127.0.0.1:{port}/0"
             client = redis.Redis.from_url(url)
 
@@ -142,13 +163,14 @@ class Sandbox:
                 except redis.RedisError:
                     return False
 
+            server = Server(partial(self.spawn, name, ["redis-server", configuration]), answers)
             try:
-                child.wait_until(answers, within=_START_LIMIT, what="answer to PING")
+                server.wait("answer to PING")
             except ChildFailure:
                 if attempt == _START_ATTEMPTS:
                     raise
                 continue
-            self.redis_url = url
+            self.redis_url, self.redis_server = url, server
             self._exits.callback(client.close)
             return client
         raise AssertionError("unreachable")
@@ -190,7 +212,8 @@ class Sandbox:
     def _start_postgres_server(self, home: Path, owner: str | None, password: str) -> int:
         for attempt in range(1, _START_ATTEMPTS + 1):
             port = free_port()
-            child = self.spawn(
+            start = partial(
+                self.spawn,
                 f"postgres-{attempt}",
                 [
                     postgres_program("postgres"),
@@ -212,8 +235,10 @@ class Sandbox:
                 except psycopg.OperationalError:
                     return False
 
+            server = Server(start, answers)
             try:
-                child.wait_until(answers, within=_START_LIMIT, what="answer to a connection")
+                server.wait("answer to a connection")
+                self.postgres_server = server
                 return port
             except ChildFailure:
                 if attempt == _START_ATTEMPTS:

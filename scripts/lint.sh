@@ -23,7 +23,7 @@ fi
 python3 - <<'PYTHON' || complain "a Python file does not parse"
 import ast, pathlib, sys
 
-for folder in ("demo", "scripts", "Benchmarks", "Tests"):
+for folder in ("demo", "scripts", "Benchmarks", "chaos", "Tests"):
     for path in sorted(pathlib.Path(folder).rglob("*.py")):
         source = path.read_text()
         ast.parse(source, path)

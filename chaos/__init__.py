@@ -1,0 +1,1 @@
+"""The fault suite: breaks everything that can break, and counts what is left."""
