@@ -6,6 +6,8 @@ import Redis
 extension RedisBroker {
     /// How many expired workers one round looks after.
     private static let workersEachRound = 16
+    /// How often what one of them holds is looked for: once for each list it may have waited on.
+    private static let roundsEachWorker = 256
     /// How many messages one call puts back.
     private static let messagesEachCall = 100
     /// Stands for a lease that ended for certain: whoever saw the process die wrote it.
@@ -27,30 +29,46 @@ extension RedisBroker {
     }
 
     package func reportDeath(of worker: WorkerID) async throws(BrokerError) -> Reclamation {
+        try await certifyDeath(of: worker)
         // Only of one that is listed: who left in order has nothing to put back.
-        let score = Self.knownDead
-        _ = try await send(RedisCommand("ZADD", keys.workers, "XX", score, worker.text))
         guard try await send(RedisCommand("ZSCORE", keys.workers, worker.text)).string != nil else {
             return Reclamation()
         }
         return try await reclaim(
-            from: worker, limit: Self.messagesEachCall, countingDeath: true)
+            from: worker, limit: Self.messagesEachCall, countingDeath: true, isCertain: true)
     }
 
+    private func certifyDeath(of worker: WorkerID) async throws(BrokerError) {
+        _ = try await send(
+            RedisCommand("ZADD", keys.workers, "XX", Self.knownDead, worker.text))
+    }
+
+    /// Puts back what a worker holds and strikes it off, and then looks again.
+    ///
+    /// Its waits may still be under way at the server, whose news of a death can be late: each takes
+    /// one message more, of those that were just put back.
     private func reclaim(
-        from worker: WorkerID, limit: Int, countingDeath: Bool
+        from worker: WorkerID, limit: Int, countingDeath: Bool, isCertain: Bool = false
     ) async throws(BrokerError) -> Reclamation {
         var total = Reclamation()
         let suspects = Set(
             (try await send(RedisCommand("SMEMBERS", keys.suspects(of: worker))).array ?? [])
                 .compactMap(\.string))
-        let tags = try await tags(of: worker)
-        for start in stride(from: 0, to: tags.count, by: limit) {
-            let some = Array(tags[start..<min(start + limit, tags.count)])
-            let death = Death(worker: worker, isCounted: countingDeath, suspects: suspects)
-            total += try await putBack(some, after: death)
+        let death = Death(worker: worker, isCounted: countingDeath, suspects: suspects)
+        for round in 0..<Self.roundsEachWorker {
+            let tags = try await tags(of: worker)
+            if round > 0, tags.isEmpty { break }
+            let before = total.count + total.poisoned.count
+            for start in stride(from: 0, to: tags.count, by: limit) {
+                let some = Array(tags[start..<min(start + limit, tags.count)])
+                total += try await putBack(some, after: death)
+            }
+            // With a lease anew, by such a wait: it is found again when that has run out.
+            if round > 0, total.count + total.poisoned.count == before { break }
+            guard try await forget(worker) else { break }
+            if round == 0 { total.workers.append(worker) }
+            if isCertain { try await certifyDeath(of: worker) }
         }
-        if try await forget(worker) { total.workers.append(worker) }
         return total
     }
 

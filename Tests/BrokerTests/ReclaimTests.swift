@@ -16,7 +16,10 @@ struct ReclaimTests {
         try await fixture.enqueue(3)
         let renewal = fixture.broker.keepLease(
             of: fixture.presence(of: dead), every: .milliseconds(20)
-        ) { [] } renewed: { _ in }
+        ) {
+            []
+        } renewed: { _ in
+        }
         try await eventually("the worker is listed") {
             try await fixture.raw.send(RedisCommand("ZCARD", "backhaul:workers")).int == 1
         }
@@ -44,7 +47,10 @@ struct ReclaimTests {
         try await fixture.enqueue(1)
         let renewal = fixture.broker.keepLease(
             of: fixture.presence(of: dead), every: .milliseconds(20)
-        ) { [] } renewed: { _ in }
+        ) {
+            []
+        } renewed: { _ in
+        }
         try await eventually {
             try await fixture.raw.send(RedisCommand("ZCARD", "backhaul:workers")).int == 1
         }
@@ -59,7 +65,10 @@ struct ReclaimTests {
         let fixture = try await BrokerFixture { $0.lease = .milliseconds(1) }
         let renewal = fixture.broker.keepLease(
             of: fixture.presence(of: dead), every: .seconds(60)
-        ) { [] } renewed: { _ in }
+        ) {
+            []
+        } renewed: { _ in
+        }
         try await eventually {
             try await fixture.raw.send(RedisCommand("ZCARD", "backhaul:workers")).int == 1
         }
@@ -98,7 +107,10 @@ struct ReclaimTests {
         _ = try await fixture.raw.send(RedisCommand("LPUSH", "mail", garbage))
         let renewal = fixture.broker.keepLease(
             of: fixture.presence(of: dead), every: .seconds(60)
-        ) { [] } renewed: { _ in }
+        ) {
+            []
+        } renewed: { _ in
+        }
         try await eventually {
             try await fixture.raw.send(RedisCommand("ZCARD", "backhaul:workers")).int == 1
         }
@@ -116,7 +128,10 @@ struct ReclaimTests {
         _ = try await fixture.raw.send(RedisCommand("ZADD", "unacked_index", 1000, tag))
         let renewal = fixture.broker.keepLease(
             of: fixture.presence(of: fixture.worker), every: .milliseconds(20)
-        ) { [tag, "never-held-1"] } renewed: { _ in }
+        ) {
+            [tag, "never-held-1"]
+        } renewed: { _ in
+        }
         try await eventually {
             let score = try await fixture.raw.send(RedisCommand("ZSCORE", "unacked_index", tag))
             return (score.int ?? 0) > 1000
@@ -150,7 +165,10 @@ struct ReclaimTests {
         }
         let renewal = fixture.broker.keepLease(
             of: fixture.presence(of: dead), every: .seconds(60)
-        ) { [] } renewed: { _ in }
+        ) {
+            []
+        } renewed: { _ in
+        }
         try await eventually {
             try await fixture.raw.send(RedisCommand("ZCARD", "backhaul:workers")).int == 1
         }
@@ -169,5 +187,30 @@ struct ReclaimTests {
         _ = try await fixture.reserve(2)
         try await fixture.broker.leave(fixture.worker)
         #expect(try await fixture.census() == [2, 0, 0, 0, 0])
+    }
+
+    @Test("what a dead worker's wait takes after it was struck off is found, too")
+    func waitOutlivesWorker() async throws {
+        let fixture = try await BrokerFixture()
+        try await fixture.enqueue(1)
+        _ = try await fixture.reserve(1, as: dead)
+        let lists = fixture.lists(of: [BrokerFixture.mail])
+        let waiters = fixture.broker.waiters(for: dead, on: lists)
+        try await withThrowingTaskGroup(of: Int.self) { group in
+            for waiter in waiters {
+                group.addTask { try await waiter.wait(upTo: .seconds(30)).count }
+            }
+            try await eventually("four waits at the server") {
+                try await fixture.raw.send(RedisCommand("INFO", "clients")).string?
+                    .contains("blocked_clients:4") ?? false
+            }
+            // The message goes back, and straight to the dead worker's wait.
+            let reclaimed = try await fixture.broker.reportDeath(of: dead)
+            #expect(reclaimed.count == 2)
+            #expect(try await fixture.census() == [1, 0, 0, 0, 0])
+            for waiter in waiters { await waiter.interrupt() }
+            #expect(try await group.reduce(0, +) == 1)
+        }
+        for waiter in waiters { await waiter.close() }
     }
 }

@@ -20,10 +20,10 @@ struct WorkerFaultTests {
     }
 
     private func worker(
-        _ queues: QueueServer, _ settings: [String: String] = [:]
+        _ queues: QueueServer, _ settings: [String: String] = [:], concurrency: Int = 4
     ) throws -> BackhaulProcess {
         try BackhaulProcess.worker(
-            redis: queues.url, queues: "drills",
+            redis: queues.url, queues: "drills", concurrency: concurrency,
             settings: ["worker.drills": "true", "worker.hard_limit_margin_seconds": "1"]
                 .merging(settings) { $1 })
     }
@@ -83,7 +83,7 @@ struct WorkerFaultTests {
     func blocked() async throws {
         let queues = try await QueueServer()
         let count = ProcessInfo.processInfo.activeProcessorCount
-        let worker = try worker(queues, ["worker.concurrency": "\(count * 2)"])
+        let worker = try worker(queues, concurrency: count * 2)
         try await worker.says("worker started")
         for number in 0..<count {
             try await drill(

@@ -119,7 +119,7 @@ struct WorkerSignalTests {
             let fields = listener.fields
             return fields.contains("READY=1") && fields.count { $0 == "WATCHDOG=1" } >= 2
         }
-        #expect(listener.fields.contains { $0.hasPrefix("STATUS=running: 0 of 64 jobs") })
+        #expect(listener.fields.contains { $0.hasPrefix("STATUS=working: 0 of 64 jobs") })
         #expect(try await worker.stop().code == 0)
         #expect(listener.fields.contains("STOPPING=1"))
     }

@@ -55,7 +55,8 @@ struct BodyRunTests {
         #expect(word(end) == "threw")
     }
 
-    @Test("a body that ignores its cancellation is left behind, and what it says later is not heard")
+    @Test(
+        "a body that ignores its cancellation is left behind, and what it says later is not heard")
     func abandoned() async throws {
         let run = BodyRun()
         let gate = Gate()

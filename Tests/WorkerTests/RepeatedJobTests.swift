@@ -96,7 +96,8 @@ struct RepeatedJobTests {
         #expect(attempts.all == [1, 1, 1])
     }
 
-    @Test("suspects run, one that would be condemned alone; neighbours of a killer are not condemned")
+    @Test(
+        "suspects run, one that would be condemned alone; neighbours of a killer are not condemned")
     func suspects() async throws {
         let running = Log<Int>()
         let fixture = try await WorkerFixture { _, _ in
@@ -113,11 +114,16 @@ struct RepeatedJobTests {
         }
         #expect(running.all.count == 40)
         var now = 0
-        #expect(running.all.map { change in now += change; return now }.max() == 1)
+        #expect(
+            running.all.map { change in
+                now += change
+                return now
+            }.max() == 1)
         #expect(try await fixture.broker.buried(in: .quarantine, offset: 0, limit: 1).total == 0)
     }
 
-    @Test("a message that was running when the third worker died is in quarantine, with their names")
+    @Test(
+        "a message that was running when the third worker died is in quarantine, with their names")
     func poison() async throws {
         let fixture = try await WorkerFixture { _, _ in .done }
         try await fixture.broker.enqueue([fixture.message(1)])
