@@ -32,7 +32,17 @@ struct SupervisorProcess {
                 supervisor.receive(received.signal)
             }
         }
-        let code = await supervisor.run()
+        let health = settings.health.listen.map { listen in
+            SupervisorHealth(
+                listen: listen, processes: settings.worker.processes, logger: logger
+            ) { supervisor.reports }
+        }
+        let code = await withTaskGroup(of: Void.self) { group in
+            if let health { group.addTask { await health.run() } }
+            let code = await supervisor.run()
+            group.cancelAll()
+            return code
+        }
         reader.close()
         logger.notice("supervisor stopped", metadata: [LogKey.exit: "\(code)"])
         return code

@@ -252,20 +252,26 @@ struct ScheduleTableTests {
     func shipped() throws {
         let file = Self.root.appendingPathComponent("config/schedule.yaml")
         let table = try ScheduleTable(
-            file: file.path, jobs: ["sla.sweep": "sla", "webhooks.sweep": "webhooks"])
-        #expect(table.entries.map(\.name) == ["sla-sweep", "webhooks-sweep"])
+            file: file.path,
+            jobs: [
+                "sla.sweep": "sla", "webhooks.sweep": "webhooks",
+                "backhaul.prune_effects": "celery",
+            ])
+        #expect(table.entries.map(\.name) == ["sla-sweep", "webhooks-sweep", "prune-effects"])
         #expect(
             table.entries.map(\.schedule) == [
                 .crontab(try CronExpression("*/5 * * * *"), zone: .gmt), .every(.seconds(30)),
+                .every(.seconds(3600)),
             ])
-        #expect(table.entries.map(\.queue.text) == ["sla", "webhooks"])
+        #expect(table.entries.map(\.queue.text) == ["sla", "webhooks", "celery"])
 
         let text = try String(contentsOf: file, encoding: .utf8)
         let examples = text.replacing(#/(?m)^  # ((nightly|quarterly)-|  )/#) { "  \($0.output.1)" }
         let full = try ScheduleTable(yaml: examples, file: "schedule.yaml")
         #expect(
             full.entries.map(\.name) == [
-                "sla-sweep", "webhooks-sweep", "nightly-statements", "quarterly-report",
+                "sla-sweep", "webhooks-sweep", "prune-effects", "nightly-statements",
+                "quarterly-report",
             ])
     }
 }

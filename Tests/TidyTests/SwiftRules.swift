@@ -35,7 +35,6 @@ enum SwiftRules {
         "Sources/Broker/RedisBroker+Reclaim.swift": "how long it has seen it so",
         "Sources/Broker/RedisLeaseRenewal.swift": "how long ago this process renewed its lease",
         "Sources/Worker/ActiveRuns.swift": "how long a body has run, and when it must end",
-        "Sources/Worker/Fetcher.swift": "how long ago a fetch succeeded",
         "Sources/Worker/Outage.swift": "how long an outage lasted, for its log line",
     ]
 
