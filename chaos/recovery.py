@@ -1,7 +1,7 @@
 """How long what a killed worker held stays with it.
 
-A tag is `<worker>-<sequence>-<index>`, a worker `<host>.<pid>.<random>`. What is measured is the time
-from the kill until none of its tags is left in `unacked_index`.
+A tag is `<worker>-<sequence>-<index>`, a worker `<host>.<pid>.<random>`. What is measured is the
+time from the kill until none of its tags is left in `unacked_index`.
 """
 
 from __future__ import annotations
