@@ -72,19 +72,23 @@ extension RedisBroker {
         return total
     }
 
-    /// Workers that are known to be dead, or stayed expired for `reclaimGrace` as this process saw
-    /// it: after an outage of Redis every lease has run out, and the living renew theirs first.
+    /// Workers that are known to be dead, or have been overdue for `reclaimGrace`: after an outage of
+    /// Redis every lease has run out, and the living renew theirs first.
+    ///
+    /// Since when is kept in Redis, so that a reaper may die as well.
     private func expiredForGood() async throws(BrokerError) -> [WorkerID] {
-        let expired = try await expiredWorkers()
-        let now = ContinuousClock.now
-        return overdue.withLock { overdue in
-            overdue = overdue.filter { expired[$0.key] != nil }
-            return expired.filter { worker, deadline in
-                let since = overdue[worker, default: now]
-                overdue[worker] = since
-                return deadline < 0 || now - since >= options.reclaimGrace
-            }.map(\.key)
-        }
+        let now = try await serverMilliseconds()
+        let expired = try await expiredWorkers(at: now)
+        guard !expired.isEmpty else { return [] }
+        let workers = Array(expired.keys)
+        _ = try await pipeline(
+            workers.map { RedisCommand("HSETNX", keys.overdue, $0.text, now) })
+        let seen = try await send(RedisCommand("HMGET", [keys.overdue] + workers.map(\.text)))
+        return zip(workers, seen.array ?? []).filter { worker, since in
+            let isKnownDead = (expired[worker] ?? 0) < 0
+            return isKnownDead
+                || now - Int64(since.int ?? Int(now)) >= options.reclaimGrace.inMilliseconds
+        }.map(\.0)
     }
 
     /// Puts back what a reserve took whose answer never came: its tags are known, and nobody else
@@ -130,11 +134,11 @@ extension RedisBroker {
     }
 
     /// Workers whose lease has run out, and the ends of their leases in ms.
-    private func expiredWorkers() async throws(BrokerError) -> [WorkerID: Int64] {
+    private func expiredWorkers(at now: Int64) async throws(BrokerError) -> [WorkerID: Int64] {
         let reply = try await send(
             RedisCommand(
-                "ZRANGEBYSCORE", keys.workers, "-inf", try await serverMilliseconds(), "WITHSCORES",
-                "LIMIT", 0, Self.workersEachRound))
+                "ZRANGEBYSCORE", keys.workers, "-inf", now, "WITHSCORES", "LIMIT", 0,
+                Self.workersEachRound))
         let items = (reply.array ?? []).compactMap(\.string)
         var expired: [WorkerID: Int64] = [:]
         for index in stride(from: 0, to: items.count - 1, by: 2) {
@@ -246,7 +250,7 @@ extension RedisBroker {
             .flatMap { keys.lists(of: $0) }
         var call = RedisScriptCall(
             scripts.forget,
-            keys: [keys.workers, keys.presence, keys.suspects(of: worker)]
+            keys: [keys.workers, keys.presence, keys.suspects(of: worker), keys.overdue]
                 + lists.flatMap { [keys.inbox(of: worker, for: $0), $0] })
         call.append(worker.text)
         let reply = try await run(call)

@@ -19,8 +19,6 @@ package final class RedisBroker: Broker {
     let time: any TimeSource
     /// Reserves that failed after they may have been carried out.
     let unanswered = Locked([UnansweredReserve]())
-    /// Workers whose lease has run out, and since when this process has known.
-    let overdue = Locked([WorkerID: ContinuousClock.Instant]())
 
     /// Connects when first used.
     ///

@@ -50,6 +50,8 @@ package struct RedisKeys: Sendable, Equatable {
     package var delayedMessages: String { prefix + "backhaul:delayed:messages" }
     /// Sorted set: worker → end of its lease in ms.
     package var workers: String { prefix + "backhaul:workers" }
+    /// Hash: worker → when it was first seen without a lease, in ms.
+    package var overdue: String { prefix + "backhaul:overdue" }
     /// Hash: worker → what it says of itself (JSON).
     package var presence: String { prefix + "backhaul:presence" }
     /// Hash: schedule entry → due time in ms of its newest tick.

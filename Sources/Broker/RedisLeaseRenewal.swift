@@ -19,7 +19,10 @@ final class RedisLeaseRenewal: LeaseRenewal {
         holding tags: @escaping @Sendable () -> [String],
         onRenewal: @escaping @Sendable (_ gone: [String]) -> Void
     ) {
-        let keys = [broker.keys.workers, broker.keys.presence, broker.keys.unackedIndex]
+        let keys = [
+            broker.keys.workers, broker.keys.presence, broker.keys.unackedIndex,
+            broker.keys.overdue,
+        ]
         let lease = Int(broker.options.lease.inMilliseconds)
         let record = presence.encoded()
         let script = broker.scripts.renew

@@ -14,7 +14,6 @@ final class CancellationWatch: Sendable {
     private struct State {
         var ids: Set<JobID> = []
         var since: Date?
-        var isLoaded = false
     }
 
     private let state = Locked(State())
@@ -43,10 +42,12 @@ final class CancellationWatch: Sendable {
 
     /// One round; returns how long to sleep before the next.
     func runOnce() async throws(BrokerError) -> Duration {
-        let since = state.withLock { $0.since }
+        let since = state.withLock { state in
+            if state.ids.count > Self.maximumRemembered { state = State() }
+            return state.since
+        }
         let wishes = try await broker.cancellations(since: since)
         let new = state.withLock { state in
-            if state.ids.count > Self.maximumRemembered { state = State() }
             let new = Set(wishes.ids).subtracting(state.ids)
             state.ids.formUnion(new)
             state.since = wishes.next

@@ -10,6 +10,7 @@ import Telemetry
 /// of asking again.
 final class Fetcher: Sendable {
     private static let interruptInterval = Duration.milliseconds(50)
+    private static let leaseInterval = Duration.milliseconds(50)
 
     private struct State {
         var ready: [Delivery] = []  // the next one last
@@ -26,6 +27,7 @@ final class Fetcher: Sendable {
     private let pace: Pace
     private let outage: Outage.Witness
     private let metrics: WorkerMetrics
+    private let isLeaseCurrent: @Sendable () -> Bool
     private let giveBack: @Sendable ([Delivery]) async -> Void
     /// Raised when a processor wants work.
     private let demand = Signal()
@@ -38,6 +40,7 @@ final class Fetcher: Sendable {
     init(
         broker: any Broker, worker: WorkerID, options: WorkerOptions, held: HeldLeases,
         pace: Pace, outage: Outage, metrics: WorkerMetrics,
+        isLeaseCurrent: @escaping @Sendable () -> Bool,
         giveBack: @escaping @Sendable ([Delivery]) async -> Void
     ) {
         self.broker = broker
@@ -47,6 +50,7 @@ final class Fetcher: Sendable {
         self.pace = pace
         self.outage = outage.witness("fetch")
         self.metrics = metrics
+        self.isLeaseCurrent = isLeaseCurrent
         self.giveBack = giveBack
     }
 
@@ -139,6 +143,7 @@ final class Fetcher: Sendable {
                 metrics.vitals.fetch.resume()
                 continue
             }
+            await leaseStands()
             do throws(BrokerError) {
                 let deliveries = try await broker.reserve(
                     upTo: count, for: worker, from: order.lists(turn: turn))
@@ -155,9 +160,16 @@ final class Fetcher: Sendable {
         }
     }
 
+    /// Returns once the lease stands again, or the worker stops: what is taken under one that has run
+    /// out would only be given back.
+    private func leaseStands() async {
+        while !isLeaseCurrent(), !isStopping { try? await Task.sleep(for: Self.leaseInterval) }
+    }
+
     private func waitOnList(_ waiter: any ListWaiter) async {
         while true {
             await idleness.pass()
+            await leaseStands()
             if isDraining { return }
             do throws(BrokerError) {
                 let deliveries = try await waiter.wait(upTo: options.waitLimit)

@@ -101,7 +101,7 @@ package final class WorkerService: Sendable {
             logger: logger)
         fetcher = Fetcher(
             broker: broker, worker: worker, options: options, held: held, pace: pace,
-            outage: outage, metrics: metrics
+            outage: outage, metrics: metrics, isLeaseCurrent: { [lease] in lease.isCurrent }
         ) { deliveries in
             for delivery in deliveries {
                 await settler.settle(

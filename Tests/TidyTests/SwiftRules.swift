@@ -31,8 +31,6 @@ enum SwiftRules {
     /// Files that may read the machine's own clock, and why.
     static let clockFiles: [String: String] = [
         "Sources/JobModel/TimeSource.swift": "the machine's wall clock behind its seam",
-        "Sources/Broker/RedisBroker.swift": "since when this process has seen a lease run out",
-        "Sources/Broker/RedisBroker+Reclaim.swift": "how long it has seen it so",
         "Sources/Broker/RedisLeaseRenewal.swift": "how long ago this process renewed its lease",
         "Sources/Worker/ActiveRuns.swift": "how long a body has run, and when it must end",
         "Sources/Worker/Outage.swift": "how long an outage lasted, for its log line",

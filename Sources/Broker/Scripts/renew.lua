@@ -1,5 +1,6 @@
 -- Renews a worker's lease on everything it holds.
--- KEYS: 1 workers (zset: lease deadline in ms), 2 presence (hash), 3 unacked_index (zset)
+-- KEYS: 1 workers (zset: lease deadline in ms), 2 presence (hash), 3 unacked_index (zset),
+--       4 overdue (hash)
 -- ARGV: 1 worker, 2 length of the lease in ms, 3 presence record, then the tags it holds
 -- Returns: array of the tags that are no longer in flight: settled meanwhile, or taken away
 -- Never: adds a tag that a reaper took away
@@ -7,6 +8,7 @@ local time = redis.call('TIME')
 local deadline = time[1] * 1000 + math.floor(time[2] / 1000) + tonumber(ARGV[2])
 redis.call('ZADD', KEYS[1], deadline, ARGV[1])
 redis.call('HSET', KEYS[2], ARGV[1], ARGV[3])
+redis.call('HDEL', KEYS[4], ARGV[1])
 local gone = {}
 for i = 4, #ARGV do
   if redis.call('ZSCORE', KEYS[3], ARGV[i]) then
