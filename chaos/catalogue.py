@@ -30,7 +30,9 @@ SCENARIOS = [
     Scenario(
         "redis-restarts", "Redis killed under load", 75, servers.redis_restarts, fsync="always"
     ),
-    Scenario("network", "lines cut, delayed, truncated, silent", 130, network.network),
+    Scenario(
+        "network", "lines cut, delayed, truncated, silent", 165, network.network, least=60
+    ),
     Scenario("poison", "jobs that kill their worker", 60, bad_jobs.poison, least=45),
     Scenario("hang", "jobs that never end", 15, bad_jobs.hang, least=15),
     Scenario("clock", "wall clocks that jump an hour", 25, clock.clock, least=15),
