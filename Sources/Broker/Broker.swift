@@ -41,6 +41,9 @@ package protocol Broker: Sendable {
     /// death would count.
     func markSuspect(_ delivery: Delivery, of worker: WorkerID) async throws(BrokerError)
 
+    /// Notes that such a message has been run, and would not be to blame any more.
+    func clearSuspect(_ delivery: Delivery, of worker: WorkerID) async throws(BrokerError)
+
     /// The ids of jobs that were asked to end at `since` or later, and when to ask from next time.
     func cancellations(since: Date?) async throws(BrokerError) -> Cancellations
 

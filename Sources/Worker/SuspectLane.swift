@@ -4,8 +4,8 @@ import Mailbox
 
 /// Lets messages run that other workers died holding, so that the next death tells something.
 ///
-/// Each is recorded before it runs: should this process die too, the death counts only for those
-/// that were running. One that would be condemned by it runs with no other suspect beside it.
+/// Each is recorded before it runs, and struck out when it has: should this process die too, the death
+/// counts only for those that were running. One that would be condemned by it runs with no other suspect beside it.
 final class SuspectLane: Sendable {
     private struct State {
         var isTaken = false
@@ -34,7 +34,10 @@ final class SuspectLane: Sendable {
         do throws(BrokerError) {
             try await broker.markSuspect(delivery, of: worker)
         } catch { return nil }
-        return await body()
+        let value = await body()
+        // Before the next one may begin: its crash would find this one settled or not, as it happens.
+        try? await broker.clearSuspect(delivery, of: worker)
+        return value
     }
 
     private func enter() async {
