@@ -36,8 +36,10 @@ struct OutcomeClassifier: Sendable {
         }
     }
 
-    /// Given up without counting an attempt: another worker has the message, and the settle finds
-    /// that out. Should the lease stand after all, it is not tried again at once.
+    /// Given up without counting an attempt.
+    ///
+    /// Another worker has the message, and the settle finds that out. Should the lease stand after
+    /// all, it is not tried again at once.
     var outcomeOfLostLease: Outcome {
         .snooze(until: time.now.addingTimeInterval(Self.pauseAfterLostLease.inSeconds))
     }

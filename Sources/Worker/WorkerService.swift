@@ -99,15 +99,16 @@ package final class WorkerService: Sendable {
                 broker: broker, worker: worker, maximumDeaths: options.maximumDeaths),
             lease: lease, effects: effects, classifier: OutcomeClassifier(time: time), time: time,
             logger: logger)
-        fetcher = Fetcher(
-            broker: broker, worker: worker, options: options, held: held, pace: pace,
-            outage: outage, metrics: metrics, isLeaseCurrent: { [lease] in lease.isCurrent }
-        ) { deliveries in
+        let giveBack: @Sendable ([Delivery]) async -> Void = { deliveries in
             for delivery in deliveries {
                 await settler.settle(
                     Conclusion(delivery: delivery, message: nil, outcome: .released))
             }
         }
+        fetcher = Fetcher(
+            broker: broker, worker: worker, options: options, held: held, pace: pace,
+            outage: outage, metrics: metrics, isLeaseCurrent: { [lease] in lease.isCurrent },
+            giveBack: giveBack)
     }
 
     /// Works until it was told to stop and has, or until it had better be started anew.

@@ -17,7 +17,7 @@ enum SwiftRules {
     /// Files that may make an unstructured task, and why.
     static let unstructuredTaskFiles: [String: String] = [
         "Sources/Worker/BodyRun.swift": "a body that ignores its cancellation must be left behind",
-        "Sources/Backhaul/Program.swift": "the task that is the program; its main thread waits"
+        "Sources/Backhaul/Program.swift": "the task that is the program; its main thread waits",
     ]
 
     static func unstructuredTasks(_ file: TidyFile) -> [Finding] {
