@@ -1,25 +1,17 @@
 import Health
 import JobModel
 import Logging
-import Postgres
 import Redis
 import Telemetry
 
 /// Everything that shows and judges a worker's health, on connections of its own.
 ///
-/// The worker's connections are what is judged, so none of them is used here; and a pool that jobs
-/// keep busy says nothing about whether the database is there.
+/// The worker's connections are what is judged, so none of them is used here.
 struct HealthService: Sendable {
     private let server: HealthServer?
     private let watchdog: Watchdog
     private let vitals: WorkerVitals
-    private let redis: RedisConnection
-    private let pool: PostgresPool
-
-    /// How long one question to a server may take: within what the health port allows.
-    private static let questionLimit = Duration.milliseconds(600)
-    /// The longest wait before a server that was away is tried again.
-    private static let longestBackoff = Duration.milliseconds(500)
+    private let servers: AskedServers
 
     /// Puts health together.
     ///
@@ -30,12 +22,8 @@ struct HealthService: Sendable {
         child: Int = 0, logger: Logger, onStall: @escaping @Sendable (String) -> Void
     ) throws {
         let address = try RedisAddress(url: settings.redis.url.revealed)
-        let redis = RedisConnection(
-            address: address, options: Self.redisOptions, logger: .quiet)
-        let pool = PostgresPool(
-            options: Self.postgresOptions(settings, database), logger: .quiet)
-        self.redis = redis
-        self.pool = pool
+        let servers = try AskedServers(settings, database: database)
+        self.servers = servers
         self.vitals = vitals
         let limits = WorkerHealth.Limits(
             wait: settings.worker.wait, lease: settings.worker.lease)
@@ -44,13 +32,7 @@ struct HealthService: Sendable {
             metrics: { registry.snapshot() }, version: VersionCommand.version, time: SystemTime())
         server = settings.health.listen.flatMap { $0.offset(by: child) }.map { listen in
             HealthServer(
-                address: listen, pages: pages,
-                dependencies: [
-                    Dependency("postgresql") {
-                        _ = try await pool.query(PostgresQuery("select 1").named("health.ping"))
-                    },
-                    Dependency("redis") { _ = try await redis.send(RedisCommand("PING")) },
-                ], logger: logger)
+                address: listen, pages: pages, dependencies: servers.dependencies, logger: logger)
         }
         watchdog = Watchdog(
             limit: settings.worker.stall, fetchAge: { vitals.fetch.age },
@@ -68,33 +50,12 @@ struct HealthService: Sendable {
             group.addTask { await watchdog.run() }
             if let server { group.addTask { await server.run() } }
         }
-        await redis.close()
-        await pool.shutdown()
-    }
-
-    private static var redisOptions: RedisOptions {
-        var options = RedisOptions()
-        options.connectTimeout = questionLimit
-        options.commandTimeout = questionLimit
-        options.reconnect = ReconnectBackoff(cap: longestBackoff)
-        options.clientName = "backhaul-health"
-        return options
-    }
-
-    private static func postgresOptions(_ settings: Settings, _ url: Secret) -> PostgresOptions {
-        var options = settings.database.options(url: url)
-        options.poolSize = 1
-        options.connectTimeout = questionLimit
-        options.statementTimeout = questionLimit
-        options.leaseTimeout = questionLimit
-        options.shutdownTimeout = questionLimit
-        options.applicationName = "backhaul-health"
-        return options
+        await servers.close()
     }
 
     /// Whether Redis answers somebody it does not know yet.
     private static func answersAnew(_ address: RedisAddress) async -> Bool {
-        var options = redisOptions
+        var options = AskedServers.redisOptions
         options.connectTimeout = Watchdog.probeLimit
         options.commandTimeout = Watchdog.probeLimit
         let connection = RedisConnection(address: address, options: options, logger: .quiet)

@@ -6,15 +6,17 @@ import Telemetry
 
 /// The probes of a supervisor, on the port given; its processes answer on the ports that follow.
 ///
-/// It is as ready as its processes are. `/health` asks nobody: each process asks for itself.
+/// It is as ready as its processes are.
 struct SupervisorHealth: Sendable {
     private let server: HealthServer
+    private let servers: AskedServers
 
     /// Puts the probes together; `reports` says what each process said last.
     init(
-        listen: HealthAddress, processes: Int, logger: Logger,
+        listen: HealthAddress, processes: Int, servers: AskedServers, logger: Logger,
         reports: @escaping @Sendable () -> [Int: ProcessReport]
     ) {
+        self.servers = servers
         let registry = MetricRegistry()
         ProcessFigures.register(in: registry)
         let ready = { @Sendable in
@@ -33,9 +35,12 @@ struct SupervisorHealth: Sendable {
                     live: { [HealthCheck("probes", ok: true, why: "this answer")] }),
                 metrics: { registry.snapshot() }, version: VersionCommand.version,
                 time: SystemTime()),
-            dependencies: [], logger: logger)
+            dependencies: servers.dependencies, logger: logger)
     }
 
     /// Serves until cancelled.
-    func run() async { await server.run() }
+    func run() async {
+        await server.run()
+        await servers.close()
+    }
 }

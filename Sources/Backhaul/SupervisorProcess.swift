@@ -10,6 +10,8 @@ struct SupervisorProcess {
     let environment: [String: String]
     let checkSettings: @Sendable () -> String?
     let logger: Logger
+    /// What `/health` asks.
+    let servers: AskedServers
     /// Called with the name of a worker that ended without goodbye.
     let onDeath: @Sendable (String) async -> Void
 
@@ -32,9 +34,10 @@ struct SupervisorProcess {
                 supervisor.receive(received.signal)
             }
         }
-        let health = settings.health.listen.map { listen in
+        let health = settings.health.listen.map { [servers] listen in
             SupervisorHealth(
-                listen: listen, processes: settings.worker.processes, logger: logger
+                listen: listen, processes: settings.worker.processes, servers: servers,
+                logger: logger
             ) { supervisor.reports }
         }
         let code = await withTaskGroup(of: Void.self) { group in

@@ -42,7 +42,7 @@ struct WorkerCommand: AsyncParsableCommand {
         do { url = try loaded.databaseURL() } catch { throw error.exit() }
         let composition = Composition(loaded, process: place.number)
         if loaded.settings.worker.processes > 1, !place.isSupervised {
-            let code = try await supervise(composition, environment)
+            let code = try await supervise(composition, databaseURL: url, environment)
             throw ExitCode(code)
         }
         switch try await work(composition, databaseURL: url, place, environment) {
@@ -59,7 +59,7 @@ struct WorkerCommand: AsyncParsableCommand {
     }
 
     private func supervise(
-        _ composition: Composition, _ environment: [String: String]
+        _ composition: Composition, databaseURL url: Secret, _ environment: [String: String]
     ) async throws -> Int32 {
         let logger = composition.logger
         // Once here, lest every process be refused in turn; what is away is looked at by each later.
@@ -69,7 +69,8 @@ struct WorkerCommand: AsyncParsableCommand {
         let broker = try composition.broker(quietly: true)
         let code = await SupervisorProcess(
             settings: composition.settings, environment: environment,
-            checkSettings: settingsProblem, logger: logger
+            checkSettings: settingsProblem, logger: logger,
+            servers: try AskedServers(composition.settings, database: url)
         ) { worker in
             // When this fails, the lease runs out by itself.
             guard let reclaimed = try? await broker.reportDeath(of: WorkerID(text: worker)) else {
