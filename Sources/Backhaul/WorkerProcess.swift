@@ -58,6 +58,7 @@ struct WorkerProcess {
         switch end {
         case .refused: return .refused
         case .drained: return signals.isReloading ? .again : .over
+        case .recycle where signals.isStopping: return .over
         case .recycle(let reason):
             logger.notice("recycling", metadata: [LogKey.reason: "\(reason)"])
             return .again

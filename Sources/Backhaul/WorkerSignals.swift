@@ -46,6 +46,9 @@ final class WorkerSignals: Sendable {
     /// Whether the process is to be started anew once it has drained.
     var isReloading: Bool { state.withLock { $0.isReloading } }
 
+    /// Whether the process was told to end, which wins over everything else.
+    var isStopping: Bool { state.withLock { $0.isStopping } }
+
     /// Acts on one signal.
     func handle(_ received: SignalReader.Received) {
         let signal = received.signal

@@ -178,7 +178,10 @@ package final class WorkerService: Sendable {
     }
 
     /// Drains, so that the process can be started anew; `run()` then says why.
+    ///
+    /// A worker that is told to stop is not started anew, whatever it finds on its way out.
     package func recycle(because reason: String) {
+        guard !isStopping else { return }
         let isNew = state.withLock { state in
             defer { state.recycling = state.recycling ?? reason }
             return state.recycling == nil
@@ -213,7 +216,6 @@ package final class WorkerService: Sendable {
         status.jobsDone = journal.total
         status.fetchAgeSeconds = fetchAge?.inSeconds
         status.leaseAgeSeconds = lease.age.inSeconds
-        status.isOutage = outage.age > .zero
         return status
     }
 

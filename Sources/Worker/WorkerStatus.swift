@@ -29,8 +29,6 @@ package struct WorkerStatus: Sendable, Equatable, Codable {
     package var fetchAgeSeconds: Double?
     /// Seconds since the lease was last renewed.
     package var leaseAgeSeconds = 0.0
-    /// Whether Redis is known to be away.
-    package var isOutage = false
 
     /// A worker that has nothing to do yet.
     package init() {}

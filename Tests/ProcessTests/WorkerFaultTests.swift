@@ -79,6 +79,23 @@ struct WorkerFaultTests {
         #expect(worker.errors.split(separator: "worker started").count == 3, "started twice")
     }
 
+    @Test("told to stop, a worker whose job ignores it puts the job back and ends for good")
+    func stopsForGood() async throws {
+        let queues = try await QueueServer()
+        let worker = try worker(
+            queues, ["worker.grace_seconds": "1", "worker.hard_limit_margin_seconds": "600"])
+        try await worker.says("worker started")
+        try await drill("drill.hang", "hanging", ["seconds": 600], on: queues)
+        try await eventually(within: .seconds(20), "the job in its hands") {
+            try await queues.held(by: worker.pid) == 1
+        }
+        #expect(try await worker.stop(within: .seconds(30)).code == 0)
+        #expect(worker.errors.split(separator: "worker started").count == 2, "started once")
+        let left = try await queues.messages(in: "drills")
+        #expect(left.map(\.id.text) == ["hanging"])
+        #expect(left.allSatisfy { $0.retries == 0 && $0.deaths.isEmpty })
+    }
+
     @Test("as many as block every thread end the process, which is started anew")
     func blocked() async throws {
         let queues = try await QueueServer()

@@ -108,10 +108,11 @@ struct HardLimitTests {
             return .done
         }
         try await fixture.broker.enqueue([fixture.message(1)])
-        try await fixture.run {
+        let end = try await fixture.end {
             try await eventually { begun.all.count == 1 }
             fixture.service.abandon()
         }
+        #expect(end == .drained, "told to stop, it does not start anew")
         #expect(try await fixture.broker.inFlight() == 0)
         #expect(try await fixture.broker.waiting(in: WorkerFixture.queue).reduce(0, +) == 1)
         gate.open()
