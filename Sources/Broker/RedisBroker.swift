@@ -165,6 +165,7 @@ extension BrokerError {
     init(_ error: RedisError) {
         let code: Code =
             switch error.code {
+            case .server where Self.isAway(error.serverCode): .unavailable
             case .timeout: .timeout
             case .server, .authentication: .server
             case .address: .refused
@@ -175,7 +176,14 @@ extension BrokerError {
     }
 
     init(_ error: RedisServerError) {
-        self.init(code: .server, message: "Redis refused: \(error)")
+        self.init(
+            code: Self.isAway(error.code) ? .unavailable : .server,
+            message: "Redis refused: \(error)")
+    }
+
+    /// Whether the server says that it is not there yet: it comes up, or waits for its master.
+    private static func isAway(_ serverCode: String?) -> Bool {
+        serverCode == "LOADING" || serverCode == "MASTERDOWN"
     }
 
     /// A reply of a shape that our own script never gives.
