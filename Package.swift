@@ -68,7 +68,7 @@ let package = Package(
         library("Zlib", ["CZlib"]),
 
         // Floor 2: the vocabulary, and one safe wrapper per C library
-        library("JobModel", ["Zlib", log]),
+        library("JobModel", ["Zlib", "Mailbox", log]),
         library("ProcessControl", ["CLinux", "Mailbox"]),
         library("Redis", ["CHiredis", "Mailbox", log, nioCore, nioPosix]),
         library("Postgres", ["CLibpq", "Mailbox", log]),

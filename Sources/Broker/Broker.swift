@@ -109,11 +109,17 @@ package struct Settling: Sendable {
     package let transition: Transition
     /// The record to store for `AsyncResult`, if any.
     package let result: ResultRecord?
+    /// What follows from it for the workflow; written in the same step.
+    package let aftermath: Aftermath?
 
-    package init(delivery: Delivery, transition: Transition, result: ResultRecord? = nil) {
+    package init(
+        delivery: Delivery, transition: Transition, result: ResultRecord? = nil,
+        aftermath: Aftermath? = nil
+    ) {
         self.delivery = delivery
         self.transition = transition
         self.result = result
+        self.aftermath = aftermath
     }
 }
 

@@ -46,6 +46,16 @@ public enum Verdict: Sendable, Equatable {
     /// Not now: run again at the given time, without counting an attempt.
     case snooze(until: Date)
 
+    /// Another job takes this one's place, with its id, its callbacks, its chord and the rest of its
+    /// chain; whoever waits for this job's result gets that one's.
+    case replaced(with: Signature)
+
+    /// Over, and nobody is told: no result, no callbacks, no next step.
+    case ignored
+
+    /// Back to the end of its queue, marked as delivered before, without counting an attempt.
+    case requeued
+
     /// Done, with nothing to return.
     public static var done: Verdict { .finished(result: .null) }
 
@@ -59,21 +69,39 @@ public enum Verdict: Sendable, Equatable {
 public struct PermanentFailure: Error, CustomStringConvertible {
     /// What went wrong, for operators; must hold no secret.
     public let reason: String
+    /// What `AsyncResult.get()` raises; a `RuntimeError` with the reason unless given.
+    public let exception: PythonException?
 
     /// Makes a failure with a sentence that an operator can act on.
-    public init(_ reason: String) { self.reason = reason }
+    public init(_ reason: String, raising exception: PythonException? = nil) {
+        self.reason = reason
+        self.exception = exception
+    }
 
     /// The reason.
     public var description: String { reason }
 }
 
 /// An error that says itself when to try again, such as one with a `Retry-After`.
+///
+/// What it does not set stays as it is in the message.
 public struct RetryLater: Error, CustomStringConvertible {
     /// The wait before the next attempt, replacing the policy's backoff.
     public let delay: Duration
 
     /// What went wrong, for operators; must hold no secret.
     public let reason: String
+
+    /// What Python sees as the cause, and what it raises if there is no next attempt.
+    public var exception: PythonException?
+    /// How often it may be tried again in all, replacing the policy's number.
+    public var maximumRetries: Int?
+    /// Other positional arguments for the next attempt.
+    public var args: [JSONValue]?
+    /// Other keyword arguments for the next attempt.
+    public var kwargs: JSONObject?
+    /// The next attempt is not to be run after this time.
+    public var expires: Date?
 
     /// Asks for the next attempt after `delay`; the attempt counts.
     public init(after delay: Duration, _ reason: String) {

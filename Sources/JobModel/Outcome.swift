@@ -7,7 +7,7 @@ package enum Outcome: Sendable, Equatable {
     /// The body finished.
     case succeeded(result: JSONValue)
     /// The attempt failed and counts; again at the given time.
-    case retry(at: Date, because: FailureReport)
+    case retry(at: Date, because: FailureReport, changing: RetryChange = RetryChange())
     /// The author asked for later; no attempt is counted.
     case snooze(until: Date)
     /// Out of attempts or hopeless.
@@ -22,6 +22,23 @@ package enum Outcome: Sendable, Equatable {
     case repeated(result: JSONValue)
     /// Ended because somebody asked for it by the job's id, before it ran or while it did.
     case cancelled(whileRunning: Bool)
+    /// Another job takes its place.
+    case replaced(by: Signature)
+    /// Over without a word to anybody.
+    case ignored
+    /// Back to the end of its queue, marked as delivered before; no attempt is counted.
+    case requeued
+}
+
+/// What the next attempt of a message is to have otherwise; `nil` leaves a part as it is.
+package struct RetryChange: Sendable, Equatable {
+    package var args: [JSONValue]?
+    package var kwargs: JSONObject?
+    package var expires: Date?
+
+    package init() {}
+
+    package var isEmpty: Bool { args == nil && kwargs == nil && expires == nil }
 }
 
 /// Why an attempt failed, in a form that can be stored, shown and sent to Python.
@@ -49,27 +66,58 @@ package struct FailureReport: Sendable, Equatable {
     }
 }
 
-/// A Python exception class, named so that Celery's client can raise it.
-package struct PythonException: Sendable, Equatable {
-    package let module: String
-    package let name: String
+/// A Python exception, named so that Celery's client can raise it.
+public struct PythonException: Sendable, Equatable {
+    /// The module of its class, such as `builtins`.
+    public let module: String
+    /// The qualified name of its class.
+    public let name: String
+    /// What its constructor is given; the report's message when `nil`.
+    public let arguments: [JSONValue]?
 
-    package init(module: String, name: String) {
+    /// Names a class; a client that cannot import it raises one made up under that name.
+    public init(module: String, name: String, arguments: [JSONValue]? = nil) {
         self.module = module
         self.name = name
+        self.arguments = arguments
     }
 
-    package static let runtimeError = PythonException(module: "builtins", name: "RuntimeError")
-    package static let typeError = PythonException(module: "builtins", name: "TypeError")
-    package static let valueError = PythonException(module: "builtins", name: "ValueError")
-    package static let notRegistered = PythonException(
-        module: "celery.exceptions", name: "NotRegistered")
-    package static let revoked = PythonException(
-        module: "celery.exceptions", name: "TaskRevokedError")
-    package static let softTimeLimit = PythonException(
-        module: "billiard.exceptions", name: "SoftTimeLimitExceeded")
-    package static let hardTimeLimit = PythonException(
-        module: "billiard.exceptions", name: "TimeLimitExceeded")
-    package static let workerLost = PythonException(
-        module: "billiard.exceptions", name: "WorkerLostError")
+    /// A class of Python's own.
+    public static func builtin(_ name: String, _ arguments: [JSONValue]? = nil) -> PythonException {
+        PythonException(module: "builtins", name: name, arguments: arguments)
+    }
+
+    package static let runtimeError = builtin("RuntimeError")
+    package static let typeError = builtin("TypeError")
+    package static let valueError = builtin("ValueError")
+    package static let notRegistered = celery("NotRegistered")
+    package static let revoked = celery("TaskRevokedError")
+    package static let chordError = celery("ChordError")
+    package static let softTimeLimit = billiard("SoftTimeLimitExceeded", [])
+    package static let hardTimeLimit = billiard("TimeLimitExceeded")
+    package static let workerLost = billiard("WorkerLostError")
+
+    private static func celery(_ name: String) -> PythonException {
+        PythonException(module: "celery.exceptions", name: name)
+    }
+
+    private static func billiard(
+        _ name: String, _ arguments: [JSONValue]? = nil
+    ) -> PythonException {
+        PythonException(module: "billiard.exceptions", name: name, arguments: arguments)
+    }
+
+    /// The JSON of a result record.
+    package func json(_ message: String) -> JSONValue {
+        [
+            "exc_type": .string(name), "exc_message": .array(arguments ?? [.string(message)]),
+            "exc_module": .string(module),
+        ]
+    }
+}
+
+/// An error that says what Python is to raise for it.
+public protocol PythonRaisable: Error {
+    /// What `AsyncResult.get()` raises.
+    var pythonException: PythonException { get }
 }

@@ -68,6 +68,9 @@ final class Journal: Sendable {
         case .released: (.info, "job given back")
         case .repeated: (.notice, "job had taken effect before; it was not run again")
         case .cancelled: (.notice, "job cancelled")
+        case .replaced: (.info, "another job took its place")
+        case .ignored: (.info, "job over, and nobody is told")
+        case .requeued: (.info, "job put back at the end of its queue")
         }
     }
 
@@ -84,11 +87,12 @@ final class Journal: Sendable {
             metadata[LogKey.durationMs] = "\(conclusion.elapsed.inMilliseconds)"
         }
         switch conclusion.outcome {
-        case .retry(let date, let report):
+        case .retry(let date, let report, _):
             metadata[LogKey.retryAt] = "\(date.formatted(.iso8601))"
             metadata.add(report)
         case .deadLetter(let report), .quarantined(let report): metadata.add(report)
-        case .succeeded, .snooze, .expired, .released, .repeated, .cancelled: break
+        case .succeeded, .snooze, .expired, .released, .repeated, .cancelled, .replaced, .ignored,
+            .requeued: break
         }
         return metadata
     }
@@ -115,6 +119,9 @@ extension Outcome {
         case .released: "released"
         case .repeated: "repeated"
         case .cancelled: "cancelled"
+        case .replaced: "replaced"
+        case .ignored: "ignored"
+        case .requeued: "requeued"
         }
     }
 }

@@ -12,6 +12,9 @@ struct OutcomeClassifier: Sendable {
         switch verdict {
         case .finished(let result): .succeeded(result: result)
         case .snooze(let date): .snooze(until: date)
+        case .replaced(let signature): .replaced(by: signature)
+        case .ignored: .ignored
+        case .requeued: .requeued
         }
     }
 
@@ -63,12 +66,20 @@ struct OutcomeClassifier: Sendable {
         case is PermanentFailure: return .deadLetter(report)
         default: break
         }
-        guard retries < policy.maximumRetries else { return .deadLetter(report) }
+        let later = error as? RetryLater
+        guard retries < later?.maximumRetries ?? policy.maximumRetries else {
+            return .deadLetter(report)
+        }
         var random = SystemRandomNumberGenerator()
         let wait =
-            (error as? RetryLater)?.delay
+            later?.delay
             ?? policy.backoff.delay(beforeRetry: retries, using: &random)
-        return .retry(at: time.now.addingTimeInterval(wait.inSeconds), because: report)
+        var change = RetryChange()
+        change.args = later?.args
+        change.kwargs = later?.kwargs
+        change.expires = later?.expires
+        return .retry(
+            at: time.now.addingTimeInterval(wait.inSeconds), because: report, changing: change)
     }
 
     /// A message that cannot be read is never run and never dropped.
@@ -102,17 +113,26 @@ struct OutcomeClassifier: Sendable {
                 code: "payload.\(error.code)", type: "PayloadError", message: error.message,
                 pythonType: .typeError)
         case let error as PermanentFailure:
-            FailureReport(code: "permanent", type: "PermanentFailure", message: error.reason)
+            FailureReport(
+                code: "permanent", type: "PermanentFailure", message: error.reason,
+                pythonType: error.exception ?? .runtimeError)
         case let error as RetryLater:
-            FailureReport(code: "retry_later", type: "RetryLater", message: error.reason)
+            FailureReport(
+                code: "retry_later", type: "RetryLater", message: error.reason,
+                pythonType: error.exception ?? .runtimeError)
         case let error as TimeLimitExceeded:
             FailureReport(
                 code: "timeout", type: "TimeLimitExceeded", message: error.description,
                 pythonType: .softTimeLimit)
+        case let error as CanvasError:
+            FailureReport(
+                code: error.code, type: "CanvasError", message: error.message,
+                pythonType: .valueError)
         default:
             FailureReport(
                 code: "error", type: String(describing: type(of: error)),
-                message: String(describing: error))
+                message: String(describing: error),
+                pythonType: (error as? any PythonRaisable)?.pythonException ?? .runtimeError)
         }
     }
 }

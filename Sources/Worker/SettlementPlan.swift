@@ -14,8 +14,8 @@ struct SettlementPlan: Sendable {
         case .succeeded(let value):
             let record = result(of: conclusion) { .success(value, of: $0, at: time.now) }
             return Settling(delivery: delivery, transition: .acknowledge, result: record)
-        case .retry(let date, let report):
-            return retry(conclusion, at: date, because: report)
+        case .retry(let date, let report, let change):
+            return retry(conclusion, at: date, because: report, changing: change)
         case .snooze(let date):
             return Settling(
                 delivery: delivery, transition: .retry(message: delivery.raw, at: date))
@@ -35,11 +35,17 @@ struct SettlementPlan: Sendable {
             return Settling(delivery: delivery, transition: .acknowledge, result: record)
         case .released:
             return Settling(delivery: delivery, transition: .release)
+        case .replaced, .ignored:
+            return Settling(delivery: delivery, transition: .acknowledge)
+        case .requeued:
+            let again = (try? conclusion.message?.redelivered()) ?? delivery.raw
+            return Settling(delivery: delivery, transition: .retry(message: again, at: nil))
         }
     }
 
     private func retry(
-        _ conclusion: Conclusion, at date: Date, because report: FailureReport
+        _ conclusion: Conclusion, at date: Date, because report: FailureReport,
+        changing change: RetryChange
     ) -> Settling {
         guard let message = conclusion.message else {
             preconditionFailure("only a message that was read can be tried again")

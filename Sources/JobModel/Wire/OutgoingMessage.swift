@@ -1,7 +1,7 @@
 package import Foundation
 
 /// A message to be sent: everything a producer decides.
-package struct OutgoingMessage: Sendable {
+package struct OutgoingMessage: Sendable, Equatable {
     /// The task id.
     package var id: JobID
     /// The task name.
@@ -20,8 +20,26 @@ package struct OutgoingMessage: Sendable {
     package var hardTimeLimit: Duration?
     /// After which the run is told to stop.
     package var softTimeLimit: Duration?
-    /// Whether nobody wants the result.
-    package var ignoreResult = false
+    /// Whether nobody wants the result; null leaves it to the task.
+    package var ignoreResult: Bool? = false
+    /// How often it was tried before.
+    package var retries = 0
+    /// The name shown in its place.
+    package var shadow: String?
+    /// The group, which is also the chord's id.
+    package var groupID: String?
+    /// Where it stands in the group.
+    package var groupIndex: JSONValue = .null
+    /// How many times it took the place of another.
+    package var replacements = 0
+    /// The names of the stamps; `nil` when there are none.
+    package var stampedHeaders: [String]?
+    /// The stamps by name.
+    package var stamps = JSONObject()
+    /// Who sent it first; the sender when `nil`.
+    package var origin: String?
+    /// Where answers go, for backends that need it.
+    package var replyTo = ""
     /// The first task of the workflow; its own id when `nil`.
     package var rootID: String?
     /// The task that sends this one.
@@ -36,7 +54,8 @@ package struct OutgoingMessage: Sendable {
         self.queue = queue
     }
 
-    /// The envelope, byte for byte what Python Celery would send but for `reply_to`, which is empty.
+    /// The envelope, byte for byte what Python Celery would send but for `reply_to`, which is empty
+    /// unless given.
     ///
     /// - Parameters:
     ///   - origin: who sent it, such as `gen4242@host`.
@@ -92,10 +111,13 @@ package struct OutgoingMessage: Sendable {
         text.append(contentsOf: "\"lang\": \"py\"".utf8)
         text.append(member: "task", name.text)
         text.append(member: "id", id.text)
-        text.append(member: "shadow", nil as String?)
+        text.append(member: "shadow", shadow)
         text.append(member: "eta", eta)
         text.append(member: "expires", expires)
-        text.append(contentsOf: ", \"group\": null, \"group_index\": null, \"retries\": 0".utf8)
+        text.append(member: "group", groupID)
+        text.append(key: "group_index")
+        text.append(json: groupIndex, .python)
+        text.append(contentsOf: ", \"retries\": \(retries)".utf8)
         text.append(contentsOf: ", \"timelimit\": [".utf8)
         text.append(seconds: hardTimeLimit)
         text.append(contentsOf: ", ".utf8)
@@ -105,10 +127,14 @@ package struct OutgoingMessage: Sendable {
         text.append(member: "parent_id", parentID)
         text.append(member: "argsrepr", PythonRepr.tuple(body.args))
         text.append(member: "kwargsrepr", PythonRepr.dictionary(body.kwargs))
-        text.append(member: "origin", origin)
-        text.append(contentsOf: ", \"ignore_result\": \(ignoreResult)".utf8)
-        text.append(contentsOf: ", \"replaced_task_nesting\": 0, \"stamped_headers\": null".utf8)
-        text.append(contentsOf: ", \"stamps\": {}".utf8)
+        text.append(member: "origin", self.origin ?? origin)
+        text.append(key: "ignore_result")
+        text.append(contentsOf: (ignoreResult.map { "\($0)" } ?? "null").utf8)
+        text.append(contentsOf: ", \"replaced_task_nesting\": \(replacements)".utf8)
+        text.append(key: "stamped_headers")
+        text.append(json: stampedHeaders.map { .array($0.map(JSONValue.string)) } ?? .null, .python)
+        text.append(key: "stamps")
+        text.append(json: stamps, .python)
         headers.forEachMember { key, value in
             guard !Self.headerKeys.contains(key) else { return }
             text.append(key: key)
@@ -119,7 +145,8 @@ package struct OutgoingMessage: Sendable {
     private func appendProperties(deliveryTag: String, to text: inout [UInt8]) {
         text.append(contentsOf: "\"correlation_id\": ".utf8)
         text.append(jsonString: id.text)
-        text.append(contentsOf: ", \"reply_to\": \"\", \"delivery_mode\": 2".utf8)
+        text.append(member: "reply_to", replyTo)
+        text.append(contentsOf: ", \"delivery_mode\": 2".utf8)
         text.append(contentsOf: ", \"delivery_info\": {\"exchange\": \"\", \"routing_key\": ".utf8)
         text.append(jsonString: queue.text)
         text.append(contentsOf: "}, \"priority\": \(priority.value)".utf8)

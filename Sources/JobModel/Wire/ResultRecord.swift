@@ -2,12 +2,42 @@ package import Foundation
 
 /// What Celery's result backend keeps for one task: `celery-task-meta-<id>`.
 package struct ResultRecord: Sendable, Equatable {
-    /// How a task stands; the names on the wire.
-    package enum State: String, Sendable {
-        case success = "SUCCESS"
-        case failure = "FAILURE"
-        case retry = "RETRY"
-        case revoked = "REVOKED"
+    /// How a task stands; the names on the wire, an open set: jobs may have states of their own.
+    package struct State: Hashable, Sendable {
+        package let rawValue: String
+
+        package init(rawValue: String) { self.rawValue = rawValue }
+
+        package static let started = State(rawValue: "STARTED")
+        package static let success = State(rawValue: "SUCCESS")
+        package static let failure = State(rawValue: "FAILURE")
+        package static let retry = State(rawValue: "RETRY")
+        package static let revoked = State(rawValue: "REVOKED")
+    }
+
+    /// What `result_extended` adds.
+    package struct Extension: Sendable, Equatable {
+        package var name: JobName
+        package var args: [JSONValue]
+        package var kwargs: JSONObject
+        package var worker: String
+        package var retries: Int
+        package var queue: QueueName
+        /// The names of the stamps.
+        package var stampedHeaders: [String] = []
+        package var stamps = JSONObject()
+
+        package init(
+            name: JobName, args: [JSONValue], kwargs: JSONObject, worker: String, retries: Int,
+            queue: QueueName
+        ) {
+            self.name = name
+            self.args = args
+            self.kwargs = kwargs
+            self.worker = worker
+            self.retries = retries
+            self.queue = queue
+        }
     }
 
     /// How the task stands.
@@ -22,8 +52,26 @@ package struct ResultRecord: Sendable, Equatable {
     package let groupID: String?
     /// The parent, when there is one.
     package let parentID: String?
-    /// When it came to its end; `nil` for a retry.
+    /// When it came to its end; `nil` before.
     package let dateDone: Date?
+    /// The results of the tasks that this one sent, as Celery's tuples.
+    package var children: [JSONValue] = []
+    /// What `result_extended` adds, if that is wanted.
+    package var extended: Extension?
+
+    /// A record with every part given.
+    package init(
+        state: State, id: JobID, result: JSONValue, traceback: String? = nil,
+        groupID: String? = nil, parentID: String? = nil, dateDone: Date?
+    ) {
+        self.state = state
+        self.id = id
+        self.result = result
+        self.traceback = traceback
+        self.groupID = groupID
+        self.parentID = parentID
+        self.dateDone = dateDone
+    }
 
     /// The task returned `result`.
     package static func success(
@@ -69,7 +117,7 @@ package struct ResultRecord: Sendable, Equatable {
         _ reason: String, of message: JobMessage, at now: Date
     ) -> ResultRecord {
         ResultRecord(
-            state: .revoked, id: message.id, result: exception(.revoked, [.string(reason)]),
+            state: .revoked, id: message.id, result: PythonException.revoked.json(reason),
             traceback: nil, groupID: message.groupID, parentID: message.parentID, dateDone: now)
     }
 
@@ -77,35 +125,44 @@ package struct ResultRecord: Sendable, Equatable {
     package func encoded() -> [UInt8] {
         var record: JSONObject = [
             "status": .string(state.rawValue), "result": result,
-            "traceback": traceback.map(JSONValue.string) ?? .null, "children": [],
+            "traceback": traceback.map(JSONValue.string) ?? .null, "children": .array(children),
             "date_done": dateDone.map { .string(WireDate.text($0)) } ?? .null,
         ]
         if let groupID { record["group_id"] = .string(groupID) }
         if let parentID { record["parent_id"] = .string(parentID) }
+        if let extended { extended.add(to: &record) }
         record["task_id"] = .string(id.text)
         return JSONValue.object(record).encoded(.python)
     }
 
-    /// Python's `NotRegistered` takes the task's name and makes the sentence itself.
-    private static func exception(_ report: FailureReport, name: String) -> JSONValue {
+    /// The exception as Python reads it; its `NotRegistered` takes the task's name and makes the
+    /// sentence itself.
+    package static func exception(_ report: FailureReport, name: String) -> JSONValue {
         let isUnknown = report.pythonType == .notRegistered
-        return exception(report.pythonType, [.string(isUnknown ? name : report.message)])
-    }
-
-    private static func exception(_ type: PythonException, _ arguments: [JSONValue]) -> JSONValue {
-        [
-            "exc_type": .string(type.name), "exc_message": .array(arguments),
-            "exc_module": .string(type.module),
-        ]
+        return report.pythonType.json(isUnknown ? name : report.message)
     }
 
     /// Shaped so that Python's readers of tracebacks accept it.
-    private static func traceback(_ report: FailureReport, name: String) -> String {
+    package static func traceback(_ report: FailureReport, name: String) -> String {
         """
         Traceback (most recent call last):
           File "<backhaul>", line 0, in \(name)
         \(report.pythonType.name): \(report.type): \(report.message)
 
         """
+    }
+}
+
+extension ResultRecord.Extension {
+    fileprivate func add(to record: inout JSONObject) {
+        record["name"] = .string(name.text)
+        record["args"] = .array(args)
+        record["kwargs"] = .object(kwargs)
+        record["worker"] = .string(worker)
+        record["retries"] = .number(JSONNumber(retries))
+        record["queue"] = .string(queue.text)
+        guard !stampedHeaders.isEmpty else { return }
+        record["stamped_headers"] = .array(stampedHeaders.map(JSONValue.string))
+        for header in stampedHeaders { record[header] = stamps[header] ?? .null }
     }
 }
