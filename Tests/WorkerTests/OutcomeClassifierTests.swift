@@ -44,7 +44,7 @@ struct OutcomeClassifierTests {
     func retryLater() {
         let outcome = classifier.outcome(
             of: RetryLater(after: .seconds(90), "busy"), retries: 0, policy: policy)
-        guard case .retry(let date, let report) = outcome else {
+        guard case .retry(let date, let report, _) = outcome else {
             Issue.record("no retry")
             return
         }
@@ -56,7 +56,7 @@ struct OutcomeClassifierTests {
     func jitter() {
         for retries in 0..<2 {
             let outcome = classifier.outcome(of: Odd(), retries: retries, policy: policy)
-            guard case .retry(let date, _) = outcome else {
+            guard case .retry(let date, _, _) = outcome else {
                 Issue.record("no retry")
                 return
             }
