@@ -77,6 +77,7 @@ struct PaymentFixture: Sendable {
                 switch try await run(job, invoice: invoice, id: id) {
                 case .finished(let result): return result
                 case .snooze(let until): clock.set(max(until, clock.now))
+                case .replaced, .ignored, .requeued: throw Unfinished()
                 }
             } catch let error as RetryLater {
                 clock.advance(by: error.delay.inSeconds)
