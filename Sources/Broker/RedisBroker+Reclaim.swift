@@ -24,6 +24,8 @@ extension RedisBroker {
     }
 
     package func leave(_ worker: WorkerID) async throws(BrokerError) {
+        // A failure leaves it to others, who find it soon.
+        try? await finishOwn()
         _ = try await send(RedisCommand("ZADD", keys.workers, 0, worker.text))
         _ = try await reclaim(from: worker, limit: Self.messagesEachCall, countingDeath: false)
     }
