@@ -88,7 +88,8 @@ extension RedisBroker {
         let effects = try await effects(of: settling.aftermath ?? Aftermath())
         let call = ConcludeCall(
             settling, (try? effects.get()) ?? Effects(), after: worker, broker: self)
-        let reply = try await run(call.call)
+        // An error is a value here: what one message meets must not keep the others waiting.
+        let reply = try await pipeline([call.call])[0]
         guard let answers = reply.array, answers.first?.int == 1 else { return false }
         unfinished.withLock { $0.add([], call.effects.staged.map { [$0] } ?? []) }
         await endAtOnce(call.effects.claims(answers.dropFirst()))
