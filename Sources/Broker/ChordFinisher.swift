@@ -1,5 +1,6 @@
 import Foundation
 import JobModel
+import Mailbox
 import Redis
 
 /// Ends one chord that is claimed: gathers its parts, and sends its body or writes its failure.
@@ -21,7 +22,7 @@ struct ChordFinisher: Sendable {
     func finish(
         _ claim: ChordClaim, patiently: Bool
     ) async throws(BrokerError) -> End {
-        guard try await !patiently || extend(claim) else { return .lost }
+        if patiently { guard try await extend(claim) else { return .lost } }
         let join = ChordJoin(broker: broker, claim: claim)
         var waited = Duration.zero
         var extended = Duration.zero

@@ -61,7 +61,7 @@ struct ChordJoin: Sendable {
     private func joined(
         _ saved: [UInt8], _ parts: [Part]
     ) async throws(BrokerError) -> Gathered {
-        guard let record = try? JSONParser.parse(saved.span, depth: JSONParser.maximumDepth).0,
+        guard let record = try? JSONValue(parsing: saved, depth: .max),
             let tree = record["result"].flatMap(Tree.init(tuple:)),
             case .members(let members) = tree
         else { return Self.unreadable("the saved group cannot be read") }
@@ -77,7 +77,7 @@ struct ChordJoin: Sendable {
                 guard let part = Part(id: id, record: bytes) else {
                     return Self.unreadable("the result of \(id) cannot be read")
                 }
-                if part.hasFailed || part.state == .success { known[id] = part }
+                if part.hasFailed || part.state == ResultRecord.State.success { known[id] = part }
             }
         }
         for id in tree.leaves {
@@ -100,7 +100,7 @@ private struct Part {
 
     /// Reads `[1, id, state, value]`.
     init?(_ bytes: [UInt8]) {
-        guard let json = try? JSONParser.parse(bytes.span, depth: JSONParser.maximumDepth).0,
+        guard let json = try? JSONValue(parsing: bytes, depth: .max),
             case .array(let items) = json, items.count == 4, case .string(let id) = items[1],
             case .string(let state) = items[2]
         else { return nil }
@@ -111,7 +111,7 @@ private struct Part {
 
     /// Reads the record of a result.
     init?(id: JobID, record: [UInt8]) {
-        guard let json = try? JSONParser.parse(record.span, depth: JSONParser.maximumDepth).0,
+        guard let json = try? JSONValue(parsing: record, depth: .max),
             let state = json["status"]?.stringValue
         else { return nil }
         self.id = id

@@ -1,5 +1,7 @@
 import Foundation
-package import JobModel
+import JobModel
+import Logging
+import Mailbox
 import Redis
 
 /// Chords to their end: at once by whoever brings the last part, or later by anybody.

@@ -1,5 +1,6 @@
 import Foundation
 import JobModel
+import Mailbox
 import Redis
 
 /// Settlings from which something follows: one script call for each.
@@ -38,10 +39,8 @@ extension RedisBroker {
             throw error
         }
         for (concluded, reply) in zip(write.calls, replies) {
-            guard case .array(let answers) = reply, let held = answers.first?.int else {
-                log(refusal: reply)
-                continue
-            }
+            // An error is no answer: it stays refused.
+            guard let answers = reply.array, let held = answers.first?.int else { continue }
             switch held {
             case 1: settlements[concluded.position] = .settled
             case 0: settlements[concluded.position] = .leaseLost
@@ -52,12 +51,6 @@ extension RedisBroker {
             if let staged = concluded.effects.staged { write.staged.append(staged) }
         }
         write.reset()
-    }
-
-    private func log(refusal reply: RedisValue) {
-        guard let error = reply.serverError else { return }
-        logger.debug(
-            "Redis refused to end a job", metadata: [LogKey.errorMessage: "\(error)"])
     }
 
     /// The call that carries out a settling; one whose messages are too large becomes a failure.
