@@ -17,6 +17,8 @@ package struct CanvasPublisher: Sendable {
     package var now: Date
     /// The running job's own chord, for parts that are added to it.
     package var task: CanvasTask?
+    /// The most messages at once, if it is not to be ``maximumMessages``.
+    var limit = Self.maximumMessages
     private let newID: @Sendable () -> String
 
     package init(
@@ -104,7 +106,7 @@ package struct CanvasPublisher: Sendable {
     private func sendTask(
         _ task: Signature, _ options: JSONObject, into publication: inout Publication
     ) throws(CanvasError) -> ResultNode {
-        guard publication.messages.count < Self.maximumMessages else {
+        guard publication.messages.count < limit else {
             throw Self.tooLarge
         }
         let id = options["task_id"]?.stringValue ?? newID()
