@@ -71,6 +71,7 @@ package final class WorkerService: Sendable {
         self.logger = logger
         self.admission = admission
         self.onStuck = onStuck
+        let registry = registry.adding(builtIns: CeleryTasks.all(over: registry))
         let worker = WorkerID(text: presence.worker)
         let pace = Pace()
         let metrics =
