@@ -73,6 +73,7 @@ package final class WorkerService: Sendable {
         self.onStuck = onStuck
         let registry = registry.adding(builtIns: CeleryTasks.all(over: registry))
         let worker = WorkerID(text: presence.worker)
+        let rules = registry.canvasRules
         let pace = Pace()
         let metrics =
             given
@@ -85,7 +86,7 @@ package final class WorkerService: Sendable {
         held = HeldLeases(metrics: metrics)
         journal = Journal(logger: logger, metrics: metrics)
         let settler = Settler(
-            broker: broker, plan: SettlementPlan(time: time, storesResults: options.storesResults),
+            broker: broker, plan: SettlementPlan(rules: rules, time: time, options: options),
             options: options, held: held, pace: pace, outage: outage, journal: journal,
             metrics: metrics)
         self.settler = settler
@@ -95,7 +96,8 @@ package final class WorkerService: Sendable {
         cancellations = CancellationWatch(
             broker: broker, runs: runs, interval: options.cancellationInterval)
         runner = JobRunner(
-            registry: registry, options: options, runs: runs, cancellations: cancellations,
+            registry: registry, rules: rules, options: options, runs: runs,
+            cancellations: cancellations,
             suspects: SuspectLane(
                 broker: broker, worker: worker, maximumDeaths: options.maximumDeaths),
             lease: lease, effects: effects, classifier: OutcomeClassifier(time: time), time: time,
