@@ -74,12 +74,15 @@ public struct RegisteredJob: Sendable {
     /// ```swift
     /// RegisteredJob("sums.add") { (sum: Sum, _) in try .done(sum.x + sum.y) }
     /// ```
+    ///
+    /// With `handlesFailures` it is told of failures as a ``FailureHandler`` is.
     public init<Payload: Decodable & Sendable>(
-        _ name: JobName, policy: JobPolicy = JobPolicy(),
+        _ name: JobName, policy: JobPolicy = JobPolicy(), handlesFailures: Bool = false,
         run: @escaping @Sendable (Payload, JobContext) async throws -> Verdict
     ) {
         self.name = name
         self.policy = policy
+        self.handlesFailures = handlesFailures
         body = { message, context in
             let payload = try PayloadDecoder.decode(
                 Payload.self, args: message.args, kwargs: message.kwargs)

@@ -15,6 +15,13 @@ enum Failures {
         let request_id: String
     }
 
+    private struct FailedRequest: Decodable {
+        let request: JSONValue
+        let exc: JSONValue
+        let tb: String?
+        let label: JSONValue?
+    }
+
     private struct FailedWithLabel: Decodable {
         let request_id: String
         let label: JSONValue
@@ -22,6 +29,18 @@ enum Failures {
 
     static func jobs(_ side: SideChannel) -> [RegisteredJob] {
         raising + rejecting + [
+            Suite.task("errback_new_style", handlesFailures: true) {
+                (given: FailedRequest, _) in
+                let id = given.request["id"]?.stringValue ?? ""
+                try await side.increment(id)
+                return .finished(result: .string(id))
+            },
+            Suite.task("errback_new_style_with_args", handlesFailures: true) {
+                (given: FailedRequest, _) in
+                let label = given.label.map(Requests.text) ?? ""
+                try await side.append(label, to: given.request["id"]?.stringValue ?? "")
+                return .done
+            },
             Suite.task("errback_old_style") { (given: Failed, _) in
                 try await side.increment(given.request_id)
                 return .finished(result: .string(given.request_id))

@@ -10,10 +10,11 @@ enum Suite {
 
     /// A task of the suite.
     static func task<Payload: Decodable & Sendable>(
-        _ name: String, policy: JobPolicy = policy,
+        _ name: String, policy: JobPolicy = policy, handlesFailures: Bool = false,
         run: @escaping @Sendable (Payload, JobContext) async throws -> Verdict
     ) -> RegisteredJob {
-        RegisteredJob(Self.name(name), policy: policy, run: run)
+        RegisteredJob(
+            Self.name(name), policy: policy, handlesFailures: handlesFailures, run: run)
     }
 
     /// A task of the suite, to be sent.
