@@ -19,6 +19,12 @@ package protocol Broker: Sendable {
     /// Settles a batch; the answers are in the order of the questions.
     func settle(_ batch: [Settling]) async throws(BrokerError) -> [Settlement]
 
+    /// Writes how a job stands while it runs; what says SUCCESS is overwritten by nothing else.
+    func report(_ record: ResultRecord) async throws(BrokerError)
+
+    /// What is kept of a job that succeeded; `nil` when it has not, or nobody knows any more.
+    func success(of id: JobID) async throws(BrokerError) -> StoredSuccess?
+
     /// Moves due messages to their lists; says how many, and how long until the next one is due.
     func promoteDue(limit: Int) async throws(BrokerError) -> Promotion
 

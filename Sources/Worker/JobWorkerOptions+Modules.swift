@@ -19,6 +19,10 @@ extension JobWorkerOptions {
         worker.concurrency = concurrency
         worker.grace = grace
         worker.storesResults = results.areKept
+        worker.results.areExtended = results.areExtended
+        worker.results.trackStarted = results.trackStarted
+        worker.results.storesIgnoredErrors = results.keepsIgnoredErrors
+        worker.results.node = name(host: host)
         return worker
     }
 
