@@ -25,7 +25,7 @@ extension RedisBroker {
     package func report(_ record: ResultRecord) async throws(BrokerError) {
         var call = RedisScriptCall(scripts.report, keys: [keys.result(of: record.id)])
         call.append(record.encoded())
-        call.append(Int(options.resultExpires.inSeconds))
+        call.append(options.secondsKept(record.state))
         _ = try await run(call)
     }
 

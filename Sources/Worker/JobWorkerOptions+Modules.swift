@@ -8,6 +8,7 @@ extension JobWorkerOptions {
     func broker(host: String) -> BrokerOptions {
         var broker = BrokerOptions(keyPrefix: keyPrefix)
         broker.resultExpires = results.expires
+        broker.failureExpires = results.failureExpires
         broker.visibilityTimeout = visibilityTimeout
         broker.origin = name(host: host)
         return broker
