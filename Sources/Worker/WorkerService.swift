@@ -71,6 +71,7 @@ package final class WorkerService: Sendable {
         self.logger = logger
         self.admission = admission
         self.onStuck = onStuck
+        let registry = registry.adding(builtIns: CeleryTasks.all(over: registry))
         let worker = WorkerID(text: presence.worker)
         let rules = registry.canvasRules
         let pace = Pace()
@@ -99,7 +100,11 @@ package final class WorkerService: Sendable {
             cancellations: cancellations,
             suspects: SuspectLane(
                 broker: broker, worker: worker, maximumDeaths: options.maximumDeaths),
-            lease: lease, effects: effects, classifier: OutcomeClassifier(time: time), time: time,
+            lease: lease, effects: effects,
+            states: StateReporter(
+                broker: broker, options: options, processID: presence.processID, time: time,
+                logger: logger),
+            classifier: OutcomeClassifier(time: time), time: time,
             logger: logger)
         let giveBack: @Sendable ([Delivery]) async -> Void = { deliveries in
             for delivery in deliveries {
