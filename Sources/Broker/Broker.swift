@@ -8,6 +8,9 @@ package protocol Broker: Sendable {
     /// Puts messages on their queues, or aside until their `eta`.
     func enqueue(_ messages: [OutgoingMessage]) async throws(BrokerError)
 
+    /// Sends a workflow: its messages, and what its chords need to know of them.
+    func publish(_ publication: Publication) async throws(BrokerError)
+
     /// Takes up to `count` messages, most urgent first, and records them as in flight.
     func reserve(
         upTo count: Int, for worker: WorkerID, from lists: [ListAddress]

@@ -21,6 +21,7 @@ package final class CanvasDraft: Sendable {
     }
 
     func send(_ signature: Signature) throws(CanvasError) -> SentSignature {
+        try signature.check()
         let (publication, sent) = try publisher.publication(of: signature)
         state.withLock { state in
             state.publication += publication
@@ -30,6 +31,7 @@ package final class CanvasDraft: Sendable {
     }
 
     func addPart(_ signature: Signature) throws(CanvasError) {
+        try signature.check()
         let publication = try publisher.publication(ofPart: signature)
         state.withLock { $0.publication += publication }
     }
