@@ -1,4 +1,4 @@
-import JobModel
+package import JobModel
 package import Redis
 
 /// What an operator decides about the queues.
@@ -14,6 +14,10 @@ package struct BrokerOptions: Sendable {
     /// After how long a message that a Python worker holds counts as abandoned; Celery's own
     /// setting of the same name.
     package var visibilityTimeout = Duration.seconds(3600)
+    /// Whether results are stored at all.
+    package var storesResults = true
+    /// What is known of the jobs that workflows send.
+    package var canvas = CanvasRules()
     /// How long results are kept; zero keeps them for ever.
     package var resultExpires = Duration.seconds(86400)
     /// The most entries kept in the dead letters, and in quarantine; the oldest go first, counted.

@@ -15,6 +15,8 @@ public import Logging
 public struct Enqueuer: Sendable {
     /// The most jobs in one call.
     public static let maximumBatch = 10_000
+    /// The most messages that one workflow may begin with.
+    public static let maximumMembers = CanvasPublisher.maximumMessages
 
     private let broker: any Broker
     private let rules: CanvasRules
@@ -85,8 +87,8 @@ public struct Enqueuer: Sendable {
 
     /// Sends a workflow, or a single signature; returns the id under which its result will be.
     ///
-    /// Up to ``JobModel/Signature/maximumMembers`` tasks; many are sent in parts, so that others get
-    /// their turn at the server between them. A call that throws may have sent some.
+    /// Up to ``maximumMembers`` of its tasks may begin at once; many are sent in parts, so that
+    /// others get their turn at the server between them. A call that throws may have sent some.
     ///
     /// - Throws: ``EnqueueError`` with code `canvas` when the signature makes no sense.
     @discardableResult
@@ -95,7 +97,6 @@ public struct Enqueuer: Sendable {
         let publication: Publication
         let sent: SentSignature
         do throws(CanvasError) {
-            try signature.check()
             (publication, sent) = try publisher.publication(of: signature)
         } catch { throw EnqueueError(error) }
         do throws(BrokerError) {

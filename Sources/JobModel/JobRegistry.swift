@@ -12,6 +12,20 @@ public struct JobRegistry: Sendable {
     /// The job of that name, if this worker has it.
     public subscript(name: JobName) -> RegisteredJob? { jobs[name] }
 
+    /// What a publisher of workflows needs to know of these jobs.
+    package var canvasRules: CanvasRules {
+        var rules = CanvasRules()
+        for (name, job) in jobs {
+            rules.queues[name] = job.policy.queue
+            if !job.policy.storesResult { rules.resultless.insert(name) }
+            if job.handlesFailures { rules.failureHandlers.insert(name) }
+            if let hard = job.policy.hardTimeLimit {
+                rules.limits[name] = (hard, job.policy.timeLimit)
+            }
+        }
+        return rules
+    }
+
     /// Every name, sorted.
     public var names: [JobName] { jobs.keys.sorted { $0.text < $1.text } }
 }
@@ -22,6 +36,8 @@ public struct RegisteredJob: Sendable {
     public let name: JobName
     /// Queue, retries and limits.
     public let policy: JobPolicy
+    /// Whether it wants to know more of a failure than an id.
+    package let handlesFailures: Bool
 
     private let body: @Sendable (MessageBody, JobContext) async throws -> Verdict
 
@@ -29,6 +45,7 @@ public struct RegisteredJob: Sendable {
     public init<Work: Job>(_ job: Work) {
         name = Work.name
         policy = Work.policy
+        handlesFailures = Work.self is any FailureHandler.Type
         body = { message, context in
             let payload = try PayloadDecoder.decode(
                 Work.Payload.self, args: message.args, kwargs: message.kwargs)

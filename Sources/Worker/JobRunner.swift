@@ -7,6 +7,8 @@ import Logging
 /// Never throws, and never crashes on what it is given.
 struct JobRunner: Sendable {
     let registry: JobRegistry
+    /// What is known of the jobs that workflows send.
+    let rules: CanvasRules
     let options: WorkerOptions
     let runs: ActiveRuns
     let cancellations: CancellationWatch
@@ -96,15 +98,17 @@ struct JobRunner: Sendable {
             let outcome = classifier.outcome(ofUnreadable: error)
             return Conclusion(delivery: delivery, message: message, outcome: outcome)
         }
-        if let part = body.unsupportedCanvasPart {
-            let outcome = classifier.outcome(ofUnsupportedCanvas: part)
+        let task: CanvasTask?
+        do {
+            task = try CanvasTask(message, body)
+        } catch {
+            let outcome = classifier.outcome(ofMalformedCanvas: error)
             return Conclusion(delivery: delivery, message: message, outcome: outcome)
         }
+        let scope = JobScope(message, body, task: task, rules: rules, time: time)
         let context = JobContext(
-            id: message.id, name: message.name, queue: delivery.queue,
-            attempt: message.retries + 1,
-            maximumAttempts: job.policy.retry.maximumRetries + 1,
-            rootID: message.rootID, fence: delivery.lease.fence, logger: logger, time: time)
+            scope, from: delivery, maximumAttempts: job.policy.retry.maximumRetries + 1,
+            logger: logger, time: time)
         let limits = RunLimits(
             message: message, policy: job.policy, margin: options.hardLimitMargin)
         let run = runs.begin(delivery, message, limits: limits)
@@ -114,7 +118,7 @@ struct JobRunner: Sendable {
             of: end, cut: run.cut, limits: limits, retries: message.retries,
             policy: job.policy.retry)
         return Conclusion(
-            delivery: delivery, message: message, outcome: outcome,
+            delivery: delivery, message: message, outcome: outcome, scope: scope,
             storesResult: message.ignoreResult.map { !$0 } ?? job.policy.storesResult,
             elapsed: elapsed, isSlotLost: end.isAbandoned)
     }
@@ -122,17 +126,4 @@ struct JobRunner: Sendable {
 
 extension BodyRun.End {
     fileprivate var isAbandoned: Bool { if case .abandoned = self { true } else { false } }
-}
-
-extension MessageBody {
-    /// The first canvas part that this worker would have to carry on, and cannot yet.
-    fileprivate var unsupportedCanvasPart: String? {
-        ["callbacks", "errbacks", "chain", "chord"].first { part in
-            switch embed[part] {
-            case nil, .null: false
-            case .array(let items): !items.isEmpty
-            default: true
-            }
-        }
-    }
 }

@@ -98,13 +98,13 @@ struct OutcomeClassifier: Sendable {
                 message: "no job is named \(name.text.prefix(200))", pythonType: .notRegistered))
     }
 
-    /// A message whose workflow this worker cannot carry on: running it would forget the rest.
-    func outcome(ofUnsupportedCanvas part: String) -> Outcome {
-        .quarantined(
-            FailureReport(
-                code: "canvas.unsupported", type: "UnsupportedCanvas",
-                message: "the message carries `\(part)`, which this worker cannot carry on yet"))
+    /// A message whose workflow cannot be read: running its job would forget the rest.
+    func outcome(ofMalformedCanvas error: CanvasError) -> Outcome {
+        .quarantined(report(of: error))
     }
+
+    /// A job that is done, but what follows it cannot be written.
+    func report(ofUnwritable error: CanvasError) -> FailureReport { report(of: error) }
 
     private func report(of error: any Error) -> FailureReport {
         switch error {

@@ -72,6 +72,7 @@ package final class WorkerService: Sendable {
         self.admission = admission
         self.onStuck = onStuck
         let worker = WorkerID(text: presence.worker)
+        let rules = registry.canvasRules
         let pace = Pace()
         let metrics =
             given
@@ -84,7 +85,7 @@ package final class WorkerService: Sendable {
         held = HeldLeases(metrics: metrics)
         journal = Journal(logger: logger, metrics: metrics)
         let settler = Settler(
-            broker: broker, plan: SettlementPlan(time: time, storesResults: options.storesResults),
+            broker: broker, plan: SettlementPlan(rules: rules, time: time, options: options),
             options: options, held: held, pace: pace, outage: outage, journal: journal,
             metrics: metrics)
         self.settler = settler
@@ -94,7 +95,8 @@ package final class WorkerService: Sendable {
         cancellations = CancellationWatch(
             broker: broker, runs: runs, interval: options.cancellationInterval)
         runner = JobRunner(
-            registry: registry, options: options, runs: runs, cancellations: cancellations,
+            registry: registry, rules: rules, options: options, runs: runs,
+            cancellations: cancellations,
             suspects: SuspectLane(
                 broker: broker, worker: worker, maximumDeaths: options.maximumDeaths),
             lease: lease, effects: effects, classifier: OutcomeClassifier(time: time), time: time,

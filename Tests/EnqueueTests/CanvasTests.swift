@@ -43,6 +43,10 @@ struct CanvasTests {
         }
     }
 
+    private static func publication(of signature: Signature) throws -> Publication {
+        try CanvasPublisher(now: Date(timeIntervalSince1970: 0)).publication(of: signature).0
+    }
+
     @Test("a typed signature has its payload by name and its job's own queue")
     func typed() {
         let signature = Configure.signature(.init(port: 3))
@@ -94,7 +98,7 @@ struct CanvasTests {
     }
 
     @Test("a payload that cannot be written is found when it is sent, however deep it is")
-    func badPayload() {
+    func badPayload() throws {
         let deep = chain {
             Signature("a")
             chord {
@@ -104,21 +108,20 @@ struct CanvasTests {
             }
         }
         for signature in [deep, Signature("a").onFailure(deep), Bare.signature(7)] {
-            #expect { try signature.check() } throws: {
+            #expect { try Self.publication(of: signature) } throws: {
                 ($0 as? CanvasError)?.code == "canvas.payload"
             }
         }
-        #expect(throws: Never.self) { try Configure.signature(.init(port: 1)).check() }
+        #expect(try Self.publication(of: Configure.signature(.init(port: 1))).messages.count == 1)
     }
 
-    @Test("more tasks than the limit are refused, with the number and a way out")
-    func tooMany() {
-        let task = Signature("a")
-        let most = [Signature](repeating: task, count: Signature.maximumMembers)
-        #expect(throws: Never.self) { try Signature.group(most).check() }
-        #expect { try Signature.chord(most, body: task).check() } throws: { error in
-            (error as? CanvasError)?.code == "canvas.too_large"
-                && "\(error)".contains("100001 tasks") && "\(error)".contains("chunks")
+    @Test("more tasks at once than the limit are refused, with the number")
+    func tooMany() throws {
+        let most = [Signature](repeating: Signature("a"), count: Enqueuer.maximumMembers)
+        #expect(
+            try Self.publication(of: .group(most)).messages.count == Enqueuer.maximumMembers)
+        #expect { try Self.publication(of: .group(most + [Signature("b")])) } throws: { error in
+            (error as? CanvasError)?.code == "canvas.too_large" && "\(error)".contains("100000")
         }
     }
 

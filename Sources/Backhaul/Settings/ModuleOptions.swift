@@ -50,6 +50,7 @@ extension Settings {
         options.lease = worker.lease
         options.maximumDeaths = worker.maximumDeaths
         options.visibilityTimeout = worker.visibilityTimeout
+        options.storesResults = results.isEnabled
         options.resultExpires = results.expires
         options.maximumDead = dead.maximumEntries
         options.maximumQuarantined = quarantine.maximumEntries

@@ -51,37 +51,6 @@ extension Signature {
     public func shown(as name: String) -> Signature { with("shadow", .string(name)) }
 }
 
-extension Signature {
-    /// The same with stamps: facts that all of its tasks carry in their headers, those that are sent
-    /// when it ends included, so that monitors and `revoke_by_stamped_headers` find them.
-    ///
-    /// Of a stamp that is there already, the older value stays.
-    public func stamped(_ stamps: JSONObject) -> Signature {
-        var copy = self
-        switch shape {
-        case .task: copy.stampOptions(stamps)
-        case .chain(let steps): copy.shape = .chain(steps.map { $0.stamped(stamps) })
-        case .group(let members): copy.shape = .group(members.map { $0.stamped(stamps) })
-        case .chord(let header, let body):
-            copy.shape = .chord(
-                header: header.map { $0.stamped(stamps) }, body: body.stamped(stamps))
-        }
-        for key in [Self.successKey, Self.failureKey] where options[key] != nil {
-            copy.edit(linksUnder: key) { $0.stamped(stamps) }
-        }
-        return copy
-    }
-
-    private mutating func stampOptions(_ stamps: JSONObject) {
-        var names = options["stamped_headers"]?.arrayValue ?? []
-        for (name, value) in stamps where !names.contains(.string(name)) {
-            names.append(.string(name))
-            options[name] = value
-        }
-        options["stamped_headers"] = .array(names)
-    }
-}
-
 extension Duration {
     /// Seconds as Python writes them: whole ones without a fraction.
     fileprivate var json: JSONValue {
