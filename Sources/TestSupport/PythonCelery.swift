@@ -60,16 +60,20 @@ package struct PythonCelery: Sendable {
         guard let scripts else { throw FixtureError("the folder of Python scripts is missing") }
         self.redis = redis
         self.scripts = scripts
-        let repository = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-            .deletingLastPathComponent().deletingLastPathComponent()
-        python =
-            ProcessInfo.processInfo.environment["BACKHAUL_TEST_PYTHON"]
-            ?? repository.appendingPathComponent(".run/venv/bin/python").path
+        python = Self.interpreter
         guard FileManager.default.isExecutableFile(atPath: python) else {
             throw FixtureError(
                 "there is no Python with Celery at \(python): run `make bootstrap` (or `make test`)"
             )
         }
+    }
+
+    /// `BACKHAUL_TEST_PYTHON`, or the virtual environment of the working copy.
+    package static var interpreter: String {
+        let repository = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+            .deletingLastPathComponent().deletingLastPathComponent()
+        return ProcessInfo.processInfo.environment["BACKHAUL_TEST_PYTHON"]
+            ?? repository.appendingPathComponent(".run/venv/bin/python").path
     }
 
     // MARK: Client

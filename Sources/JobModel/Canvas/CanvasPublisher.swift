@@ -87,6 +87,7 @@ package struct CanvasPublisher: Sendable {
         _ signature: Signature, args: [JSONValue] = [], with options: JSONObject = JSONObject(),
         into publication: inout Publication
     ) throws(CanvasError) -> ResultNode? {
+        if let problem = signature.problem { throw problem }
         var options = signature.options(mergedWith: options)
         if options["root_id"]?.isNull ?? true, let rootID { options["root_id"] = .string(rootID) }
         switch signature.shape {

@@ -1,0 +1,7 @@
+package import JobModel
+
+extension RedisBroker {
+    package func publish(_ publication: Publication) async throws(BrokerError) {
+        try await enqueue(publication.messages)
+    }
+}
