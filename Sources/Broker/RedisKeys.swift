@@ -128,3 +128,15 @@ extension RedisKeys {
         return plain + rest
     }
 }
+
+// MARK: Channels
+
+extension RedisKeys {
+    /// Channel: where kombu publishes what an exchange of type fanout is sent under `routingKey`.
+    ///
+    /// The number of the database is part of it, as Redis tells everybody on a server of a channel.
+    package func channel(of exchange: String, routingKey: String, database: Int) -> String {
+        let key = routingKey.isEmpty ? "" : "/" + routingKey
+        return "\(prefix)/\(database).\(exchange)\(key)"
+    }
+}

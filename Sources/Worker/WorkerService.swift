@@ -38,12 +38,14 @@ package final class WorkerService: Sendable {
     private let logger: Logger
     private let held: HeldLeases
     private let runs = ActiveRuns()
+    private let clock = LogicalClock()
     private let lease: LeaseKeeper
     private let fetcher: Fetcher
     private let settler: Settler
     private let runner: JobRunner
     private let cancellations: CancellationWatch
     private let journal: Journal
+    private let events: WorkerEvents
     private let outage: Outage
     private let metrics: WorkerMetrics
     private let onStuck: @Sendable () -> Void
@@ -82,7 +84,13 @@ package final class WorkerService: Sendable {
         let outage = Outage(logger: logger, metrics: metrics)
         self.outage = outage
         held = HeldLeases(metrics: metrics)
-        journal = Journal(logger: logger, metrics: metrics)
+        let told = TaskEvents(
+            isEnabled: options.events.tellsOfTasks, clock: clock, time: time, metrics: metrics)
+        let journal = Journal(logger: logger, metrics: metrics, events: told)
+        self.journal = journal
+        events = WorkerEvents(
+            options.events, tasks: told, broker: broker, presence: presence, logger: logger
+        ) { [runs] in WorkerBeat(active: runs.count, processed: journal.total) }
         let settler = Settler(
             broker: broker, plan: SettlementPlan(time: time, storesResults: options.storesResults),
             options: options, held: held, pace: pace, outage: outage, journal: journal,
@@ -97,8 +105,8 @@ package final class WorkerService: Sendable {
             registry: registry, options: options, runs: runs, cancellations: cancellations,
             suspects: SuspectLane(
                 broker: broker, worker: worker, maximumDeaths: options.maximumDeaths),
-            lease: lease, effects: effects, classifier: OutcomeClassifier(time: time), time: time,
-            logger: logger)
+            lease: lease, effects: effects, classifier: OutcomeClassifier(time: time),
+            events: told, time: time, logger: logger)
         let giveBack: @Sendable ([Delivery]) async -> Void = { deliveries in
             for delivery in deliveries {
                 await settler.settle(
@@ -124,7 +132,11 @@ package final class WorkerService: Sendable {
             metrics.set(.jobsRunning, to: runs.count)
         }
         await withTaskGroup(of: Void.self) { services in
-            services.addTask { await self.settler.run() }
+            services.addTask { await self.events.run() }
+            services.addTask {
+                await self.settler.run()
+                self.events.close()
+            }
             await withTaskGroup(of: Void.self) { maintenance in
                 for loop in maintenanceLoops { maintenance.addTask { await loop.run() } }
                 maintenance.addTask {

@@ -81,6 +81,8 @@ extension Settings {
         options.settleLimit = worker.lease
         options.limits = limits
         options.storesResults = results.isEnabled
+        options.events.sendsHeartbeats = worker.heartbeats
+        options.events.tellsOfTasks = worker.events
         return options
     }
 }
