@@ -56,6 +56,9 @@ package protocol Broker: Sendable {
     /// The way to whoever listens for events; the caller closes it.
     func eventChannel() -> any EventChannel
 
+    /// Begins to hear of elections; the caller closes it.
+    func electionInbox() -> any ElectionInbox
+
     /// Puts back at once what `worker` held, whose process is known to have died; answers as
     /// ``reclaimExpired(limit:)`` does.
     func reportDeath(of worker: WorkerID) async throws(BrokerError) -> Reclamation

@@ -12,3 +12,12 @@ package protocol EventChannel: Sendable {
     /// Frees the connection.
     func close() async
 }
+
+/// Where a worker hears that a peer calls for an election.
+package protocol ElectionInbox: Sendable {
+    /// The bytes of the next message, waiting for it; nil when closed or cancelled.
+    func next() async -> [UInt8]?
+
+    /// Stops listening.
+    func close() async
+}

@@ -5,6 +5,8 @@ import Redis
 
 extension RedisBroker {
     package func eventChannel() -> any EventChannel { RedisEventChannel(self) }
+
+    package func electionInbox() -> any ElectionInbox { RedisElectionInbox(self) }
 }
 
 /// Publishes as kombu does for an exchange of type fanout.
@@ -20,10 +22,8 @@ final class RedisEventChannel: EventChannel {
         keys = broker.keys
         var connecting = broker.options.redis
         connecting.clientName = "backhaul-events"
-        // Silent: the broker's main connection reports an outage.
         connection = RedisConnection(
-            address: broker.address, options: connecting,
-            logger: Logger(label: "backhaul.events") { _ in SwiftLogNoOpLogHandler() })
+            address: broker.address, options: connecting, logger: .eventless)
     }
 
     func publish(_ messages: [EventMessage]) async throws(BrokerError) {
@@ -47,4 +47,38 @@ final class RedisEventChannel: EventChannel {
     }
 
     func close() async { await connection.close() }
+}
+
+/// Hears calls for elections; what is called while there is no connection is lost, as with Celery.
+final class RedisElectionInbox: ElectionInbox {
+    /// Elections are rare, and those that wait for us have not ended.
+    private static let maximumMessages = 256
+
+    private let subscription: RedisSubscription
+
+    init(_ broker: RedisBroker) {
+        var connecting = broker.options.redis
+        connecting.clientName = "backhaul-elections"
+        var limits = RedisSubscription.Limits()
+        limits.messages = Self.maximumMessages
+        limits.messageBytes = ElectionCall.maximumBytes
+        subscription = RedisSubscription(
+            address: broker.address,
+            patterns: [
+                broker.keys.channelPattern(
+                    of: EventMessage.exchange, routingKey: ElectionCall.routingKey,
+                    database: broker.address.database)
+            ], options: connecting, limits: limits, logger: .eventless)
+    }
+
+    func next() async -> [UInt8]? { await subscription.next()?.payload }
+
+    func close() async { await subscription.close() }
+}
+
+extension Logger {
+    /// Silent: the broker's main connection reports an outage.
+    fileprivate static var eventless: Logger {
+        Logger(label: "backhaul.events") { _ in SwiftLogNoOpLogHandler() }
+    }
 }

@@ -139,4 +139,10 @@ extension RedisKeys {
         let key = routingKey.isEmpty ? "" : "/" + routingKey
         return "\(prefix)/\(database).\(exchange)\(key)"
     }
+
+    /// The same as a pattern that nothing else matches.
+    func channelPattern(of exchange: String, routingKey: String, database: Int) -> String {
+        let channel = channel(of: exchange, routingKey: routingKey, database: database)
+        return pattern(String(channel.dropFirst(prefix.count)))
+    }
 }

@@ -96,7 +96,8 @@ final class Journal: Sendable {
             metadata.add(report)
         case .deadLetter(let report), .quarantined(let report): metadata.add(report)
         case .succeeded, .snooze, .expired, .released, .repeated, .cancelled, .replaced, .ignored,
-            .requeued: break
+            .requeued:
+            break
         }
         return metadata
     }

@@ -89,7 +89,8 @@ package final class WorkerService: Sendable {
         let journal = Journal(logger: logger, metrics: metrics, events: told)
         self.journal = journal
         events = WorkerEvents(
-            options.events, tasks: told, broker: broker, presence: presence, logger: logger
+            options.events, tasks: told, broker: broker, presence: presence, clock: clock,
+            logger: logger
         ) { [runs] in WorkerBeat(active: runs.count, processed: journal.total) }
         let settler = Settler(
             broker: broker, plan: SettlementPlan(time: time, storesResults: options.storesResults),
@@ -204,6 +205,9 @@ package final class WorkerService: Sendable {
     }
 
     // MARK: What it is doing
+
+    /// Whether Celery's monitors are told of jobs.
+    package var taskEvents: any EventSwitch { events.tasks }
 
     /// Jobs by outcome since the start.
     package var totals: [String: Int] { journal.totals }

@@ -85,7 +85,7 @@ extension SettingKey {
             "worker.wait_seconds", \.worker.wait, .seconds(0.1...60),
             meaning: "How long an idle worker waits in one blocking call for new work."),
         SettingKey(
-            "worker.events", \.worker.events, .truth, flag: "--events",
+            "worker.events", \.worker.events, .truth,
             meaning:
                 "Whether Celery's monitors are told of each job from the start; they can ask for it later."
         ),

@@ -10,13 +10,15 @@ final class WorkerEvents: Sendable {
     private let sendsHeartbeats: Bool
     private let version: String
     private let sender: EventSender
+    private let broker: any Broker
+    private let clock: LogicalClock
     private let beat: @Sendable () -> WorkerBeat
     private let timer: any Clock<Duration>
 
     /// `beat` says how much the worker does and has done.
     init(
         _ options: EventOptions, tasks: TaskEvents, broker: any Broker, presence: WorkerPresence,
-        timer: any Clock<Duration> = ContinuousClock(), logger: Logger,
+        clock: LogicalClock, timer: any Clock<Duration> = ContinuousClock(), logger: Logger,
         beat: @escaping @Sendable () -> WorkerBeat
     ) {
         self.tasks = tasks
@@ -24,6 +26,8 @@ final class WorkerEvents: Sendable {
         version = presence.version
         self.beat = beat
         self.timer = timer
+        self.broker = broker
+        self.clock = clock
         sender = EventSender(
             buffer: tasks.buffer, channel: broker.eventChannel(),
             node: EventNode(name: options.node, processID: presence.processID), clock: timer,
@@ -33,7 +37,13 @@ final class WorkerEvents: Sendable {
     /// Says that the worker is there, and sends what is told, until closed.
     func run() async {
         await withTaskGroup(of: Void.self) { group in
-            if sendsHeartbeats { group.addTask { await self.beatOnAndOn() } }
+            if sendsHeartbeats {
+                group.addTask { await self.beatOnAndOn() }
+                group.addTask {
+                    let inbox = self.broker.electionInbox()
+                    await ElectionVoter(inbox: inbox, tasks: self.tasks, clock: self.clock).run()
+                }
+            }
             await sender.run()
             group.cancelAll()
         }
