@@ -111,12 +111,20 @@ struct WorkerFixture {
         return status
     }
 
-    /// Nothing waits, is in flight or is delayed.
+    /// Nothing waits, is in flight or is delayed, all at one moment: asked one after the other, what
+    /// moves meanwhile is in none of them.
     func isIdle() async throws -> Bool {
-        let waiting = try await broker.waiting(in: Self.queue).reduce(0, +)
-        let inFlight = try await broker.inFlight()
-        let delayed = try await broker.delayed()
-        return waiting + inFlight + delayed == 0
+        let keys = RedisKeys(prefix: BrokerOptions().keyPrefix)
+        let lists = keys.lists(of: Self.queue)
+        let count = """
+            local count = redis.call('HLEN', KEYS[1]) + redis.call('ZCARD', KEYS[2])
+            for i = 3, #KEYS do count = count + redis.call('LLEN', KEYS[i]) end
+            return count
+            """
+        let reply = try await raw.send(
+            RedisCommand(
+                "EVAL", [count, "\(lists.count + 2)", keys.unacked, keys.delayed] + lists))
+        return reply.int == 0
     }
 }
 
