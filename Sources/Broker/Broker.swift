@@ -68,6 +68,12 @@ package protocol Broker: Sendable {
     /// Drops what is too old in the graves, or too many, at most `limit` entries of each.
     func trimGraves(limit: Int) async throws(BrokerError) -> GraveTrim
 
+    /// The way to whoever listens for events; the caller closes it.
+    func eventChannel() -> any EventChannel
+
+    /// Begins to hear of elections; the caller closes it.
+    func electionInbox() -> any ElectionInbox
+
     /// Puts back at once what `worker` held, whose process is known to have died; answers as
     /// ``reclaimExpired(limit:)`` does.
     func reportDeath(of worker: WorkerID) async throws(BrokerError) -> Reclamation

@@ -18,6 +18,7 @@ struct JobRunner: Sendable {
     let effects: (any EffectLedger)?
     let states: StateReporter
     let classifier: OutcomeClassifier
+    let events: TaskEvents
     let time: any TimeSource
     let logger: Logger
 
@@ -31,6 +32,7 @@ struct JobRunner: Sendable {
             return Conclusion(
                 delivery: delivery, message: nil, salvaged: error, outcome: outcome)
         }
+        events.received(message)
         if let early = outcomeBeforeRunning(message) {
             return Conclusion(delivery: delivery, message: message, outcome: early)
         }
@@ -129,6 +131,7 @@ struct JobRunner: Sendable {
         let limits = RunLimits(
             message: message, policy: job.policy, margin: options.hardLimitMargin)
         let run = runs.begin(delivery, message, limits: limits)
+        events.started(message)
         let end = await run.run { try await job.run(body, in: context) }
         let elapsed = runs.end(delivery)
         let outcome = classifier.outcome(

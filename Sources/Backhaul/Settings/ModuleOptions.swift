@@ -86,6 +86,8 @@ extension Settings {
         options.results.areExtended = results.areExtended
         options.results.trackStarted = results.trackStarted
         options.results.storesIgnoredErrors = results.storesIgnoredErrors
+        options.events.sendsHeartbeats = worker.heartbeats
+        options.events.tellsOfTasks = worker.events
         return options
     }
 }

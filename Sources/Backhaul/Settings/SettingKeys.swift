@@ -85,6 +85,14 @@ extension SettingKey {
             "worker.wait_seconds", \.worker.wait, .seconds(0.1...60),
             meaning: "How long an idle worker waits in one blocking call for new work."),
         SettingKey(
+            "worker.events", \.worker.events, .truth,
+            meaning:
+                "Whether Celery's monitors are told of each job from the start; they can ask for it later."
+        ),
+        SettingKey(
+            "worker.heartbeats", \.worker.heartbeats, .truth,
+            meaning: "Whether Celery's monitors are told every 2 s that the worker is there."),
+        SettingKey(
             "worker.start_anyway", \.worker.startsAnyway, .truth,
             meaning: "Whether to start, with a warning, on a Redis that would lose jobs."),
         SettingKey(

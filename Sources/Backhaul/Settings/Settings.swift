@@ -57,6 +57,10 @@ struct WorkerSettings: Sendable, Equatable {
     var processes = 1
     var recycleAfterJobs = 0
     var recycleAtBytes = 0
+    /// Whether Celery's monitors are told of every job from the start.
+    var events = false
+    /// Whether they are told that the worker is there.
+    var heartbeats = true
     /// Whether to start on a Redis that would lose jobs.
     var startsAnyway = false
     /// How long nothing may be fetched while Redis answers; zero switches the watchdog off.

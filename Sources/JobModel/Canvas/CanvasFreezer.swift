@@ -42,7 +42,9 @@ struct CanvasFreezer {
     private func freezeChain(_ chain: inout Signature, _ place: Place) -> ResultNode {
         let (steps, results) = steps(of: chain, place, isSent: false)
         chain.shape = .chain(steps.reversed())
-        return results.first ?? ResultNode(place.id ?? newID())
+        guard let result = results.first else { return ResultNode(place.id ?? newID()) }
+        if chain.taskID == nil { chain.options["task_id"] = .string(result.id) }
+        return result
     }
 
     private func freezeGroup(

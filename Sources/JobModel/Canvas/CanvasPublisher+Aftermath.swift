@@ -85,7 +85,7 @@ extension CanvasPublisher {
                 code: "canvas.replaced_too_often",
                 message: "the job took another's place \(Self.maximumReplacements) times in a row")
         }
-        var new = try Self.withOneResult(replacement).stamped(task.stamps, replacing: false)
+        var new = try Self.withOneResult(replacement).stamped(task.stamps)
         for callback in task.callbacks { new.link(callback.json) }
         for errback in task.errbacks { new.linkError(errback.json) }
         if case .chain(var steps) = new.shape {

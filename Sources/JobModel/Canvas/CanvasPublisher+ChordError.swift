@@ -54,17 +54,19 @@ extension CanvasPublisher {
             "root_id": rootID.map(JSONValue.string) ?? .null,
         ]
         let children = callErrbacks(errbacks, request: request, exception, nil, in: &aftermath)
-        let group = body.options["group_id"]?.stringValue
         aftermath.records.append(
             ResultRecord(
                 state: .failure, id: JobID(id), result: exception, dateDone: date,
                 children: children))
         // Celery leaves an outer chord waiting for ever here.
-        guard let group, let json = body.options["chord"], let outer = try? Signature(json: json)
+        let member = body.resultCarrier
+        guard let json = body.options["chord"] ?? member.options["chord"],
+            let group = (member.options["group_id"] ?? body.options["group_id"])?.stringValue,
+            let outer = try? Signature(json: json)
         else { return }
         aftermath.parts.append(
             ChordPart(
-                group: group, id: JobID(id), index: body.options["group_index"]?.doubleValue,
+                group: group, id: JobID(id), index: member.options["group_index"]?.doubleValue,
                 state: .failure, value: exception,
                 chord: PendingChord(body: outer, rootID: rootID, parentID: id),
                 isOnlyFirstFailure: true))

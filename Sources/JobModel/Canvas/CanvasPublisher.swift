@@ -17,6 +17,8 @@ package struct CanvasPublisher: Sendable {
     package var now: Date
     /// The running job's own chord, for parts that are added to it.
     package var task: CanvasTask?
+    /// The most messages at once, if it is not to be ``maximumMessages``.
+    var limit = Self.maximumMessages
     private let newID: @Sendable () -> String
 
     package init(
@@ -85,6 +87,7 @@ package struct CanvasPublisher: Sendable {
         _ signature: Signature, args: [JSONValue] = [], with options: JSONObject = JSONObject(),
         into publication: inout Publication
     ) throws(CanvasError) -> ResultNode? {
+        if let problem = signature.problem { throw problem }
         var options = signature.options(mergedWith: options)
         if options["root_id"]?.isNull ?? true, let rootID { options["root_id"] = .string(rootID) }
         switch signature.shape {
@@ -104,7 +107,7 @@ package struct CanvasPublisher: Sendable {
     private func sendTask(
         _ task: Signature, _ options: JSONObject, into publication: inout Publication
     ) throws(CanvasError) -> ResultNode {
-        guard publication.messages.count < Self.maximumMessages else {
+        guard publication.messages.count < limit else {
             throw Self.tooLarge
         }
         let id = options["task_id"]?.stringValue ?? newID()

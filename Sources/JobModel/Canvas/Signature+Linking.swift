@@ -27,6 +27,15 @@ extension Signature {
         }
     }
 
+    /// The task whose result is the result of the whole.
+    var resultCarrier: Signature {
+        switch shape {
+        case .task, .group: self
+        case .chain(let steps): steps.last?.resultCarrier ?? self
+        case .chord(_, let body): body.resultCarrier
+        }
+    }
+
     /// With `new` before its own arguments, unless it ignores them.
     func given(_ new: [JSONValue]) -> Signature {
         guard !new.isEmpty, !isImmutable else { return self }

@@ -118,7 +118,10 @@ extension Signature {
             kwargs["tasks"] = .array(members.map(\.json))
         case .chord(let header, let body):
             kwargs["kwargs"] = kwargs["kwargs"] ?? [:]
-            kwargs["header"] = Signature.group(header, options: headerOptions).json
+            kwargs["header"] =
+                headerOptions.isEmpty
+                ? .array(header.map(\.json))
+                : Signature.group(header, options: headerOptions).json
             kwargs["body"] = body.json
         }
         return kwargs
