@@ -52,7 +52,8 @@ public final class JobWorker: Sendable {
         var control = ControlPorts()
         control.conf = { _ in options.reportedSettings }
         control.report = {
-            "\nsoftware -> backhaul:\(options.version) celery-protocol:2\nplatform -> host:\(host)\n"
+            "\nsoftware -> celery:5.7 in the words of backhaul:\(options.version)\n"
+                + "platform -> host:\(host)\n"
         }
         control.residentBytes = { ResidentMemory.bytes() }
         service = WorkerService(

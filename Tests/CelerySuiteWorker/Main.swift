@@ -37,6 +37,9 @@ struct CelerySuiteWorker {
         {
             options.reportedSettings = JSONObject(conf.map { ($0.key, $0.value) })
         }
+        for name in ["deprecated_settings", "include"] {
+            options.reportedSettings[name] = options.reportedSettings[name] ?? .null
+        }
         options.version = "5.7.0"
         return options
     }
