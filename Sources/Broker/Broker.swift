@@ -8,7 +8,9 @@ package protocol Broker: Sendable {
     /// Puts messages on their queues, or aside until their `eta`.
     func enqueue(_ messages: [OutgoingMessage]) async throws(BrokerError)
 
-    /// Sends a workflow: its messages, and what its chords need to know of them.
+    /// Sends signatures: their messages, with the sizes of their chords, in one atomic step.
+    ///
+    /// - Throws: `limit` when one of them is too large; then nothing was sent.
     func publish(_ publication: Publication) async throws(BrokerError)
 
     /// Takes up to `count` messages, most urgent first, and records them as in flight.
@@ -49,6 +51,10 @@ package protocol Broker: Sendable {
 
     /// The ids of jobs that were asked to end at `since` or later, and when to ask from next time.
     func cancellations(since: Date?) async throws(BrokerError) -> Cancellations
+
+    /// Ends chords that this process has claimed, and those whose claimant died; moves messages that
+    /// were staged for sending. Looks at `limit` chords at most.
+    func tendChords(limit: Int) async throws(BrokerError) -> ChordTending
 
     /// Strikes a worker off that has given everything back, so that nobody waits for its lease.
     func leave(_ worker: WorkerID) async throws(BrokerError)
@@ -172,6 +178,16 @@ package struct Reclamation: Sendable, Equatable {
         left.workers += right.workers
         left.poisoned += right.poisoned
     }
+}
+
+/// What a round of tending chords did.
+package struct ChordTending: Sendable, Equatable {
+    /// Chords that were ended because whoever had to did not.
+    package var recovered: [String] = []
+    /// Chords that were looked at.
+    package var lookedAt = 0
+
+    package init() {}
 }
 
 /// What a worker says of itself.

@@ -37,6 +37,10 @@ package struct BrokerOptions: Sendable {
     package var maximumMessageBytes = 16 * 1024 * 1024
     /// Named in messages as their origin.
     package var origin = "backhaul"
+    /// Times and limits of chords.
+    package var chords = ChordLimits()
+    /// Times and limits of messages that are too many for one step.
+    package var staging = StagingLimits()
     /// Times and limits of each connection.
     package var redis = RedisOptions()
 

@@ -22,8 +22,21 @@ struct BrokerScripts: Sendable {
     let reclaim = storing("reclaim", PackageResources.reclaim_lua)
     let cancel = RedisScript(name: "cancel", source: PackageResources.cancel_lua)
 
+    let conclude = following("conclude", PackageResources.conclude_lua)
+    let publish = following("publish", PackageResources.publish_lua)
+    let finish = following("finish", PackageResources.finish_lua)
+    let claim = RedisScript(name: "claim", source: PackageResources.claim_lua)
+    let extend = RedisScript(name: "extend", source: PackageResources.extend_lua)
+    let stage = RedisScript(name: "stage", source: PackageResources.stage_lua)
+    let unstage = RedisScript(name: "unstage", source: PackageResources.unstage_lua)
+
     /// A script that stores results: the shared part stands in front of its own.
     private static func storing(_ name: String, _ source: [UInt8]) -> RedisScript {
         RedisScript(name: name, source: PackageResources.result_lua + source)
+    }
+
+    /// A script that writes what follows from the end of a job: two shared parts stand in front.
+    private static func following(_ name: String, _ source: [UInt8]) -> RedisScript {
+        storing(name, PackageResources.effects_lua + source)
     }
 }
