@@ -45,6 +45,11 @@ chaos: release ## the fault suite: kills, zombies, outages; at most 17 minutes (
 chaos-quick: release ## kills, zombies, restarts and a bad network, in about two minutes
 	@exec $(PYTHON) -m chaos --backhaul $(RELEASE_BINARY) --quick $(CHAOS_OPTIONS)
 
+.PHONY: celery-suite
+celery-suite: bootstrap ## Celery's own integration tests against a Swift worker; 20 minutes (SUITE_OPTIONS=-k…)
+	@scripts/release.sh CelerySuiteWorker
+	@exec $(PYTHON) -m celery_suite --worker .build/release/CelerySuiteWorker $(SUITE_OPTIONS)
+
 .PHONY: lint
 lint: ## formatting and syntax, without changing anything
 	@scripts/lint.sh

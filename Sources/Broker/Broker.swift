@@ -24,6 +24,12 @@ package protocol Broker: Sendable {
     /// Settles a batch; the answers are in the order of the questions.
     func settle(_ batch: [Settling]) async throws(BrokerError) -> [Settlement]
 
+    /// Writes how a job stands while it runs; what says SUCCESS is overwritten by nothing else.
+    func report(_ record: ResultRecord) async throws(BrokerError)
+
+    /// What is kept of a job that succeeded; `nil` when it has not, or nobody knows any more.
+    func success(of id: JobID) async throws(BrokerError) -> StoredSuccess?
+
     /// Moves due messages to their lists; says how many, and how long until the next one is due.
     func promoteDue(limit: Int) async throws(BrokerError) -> Promotion
 
@@ -61,6 +67,12 @@ package protocol Broker: Sendable {
 
     /// Drops what is too old in the graves, or too many, at most `limit` entries of each.
     func trimGraves(limit: Int) async throws(BrokerError) -> GraveTrim
+
+    /// The way to whoever listens for events; the caller closes it.
+    func eventChannel() -> any EventChannel
+
+    /// Begins to hear of elections; the caller closes it.
+    func electionInbox() -> any ElectionInbox
 
     /// Puts back at once what `worker` held, whose process is known to have died; answers as
     /// ``reclaimExpired(limit:)`` does.

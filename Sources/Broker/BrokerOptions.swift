@@ -20,6 +20,8 @@ package struct BrokerOptions: Sendable {
     package var canvas = CanvasRules()
     /// How long results are kept; zero keeps them for ever.
     package var resultExpires = Duration.seconds(86400)
+    /// The same for failures; as long as other results when `nil`.
+    package var failureExpires: Duration?
     /// The most entries kept in the dead letters, and in quarantine; the oldest go first, counted.
     package var maximumDead = 100_000
     package var maximumQuarantined = 100_000
@@ -45,4 +47,9 @@ package struct BrokerOptions: Sendable {
     package var redis = RedisOptions()
 
     package init(keyPrefix: String = "") { self.keyPrefix = keyPrefix }
+
+    /// How long a record in that state is kept, in seconds; zero is for ever.
+    func secondsKept(_ state: ResultRecord.State?) -> Int {
+        Int((state == .failure ? failureExpires ?? resultExpires : resultExpires).inSeconds)
+    }
 }

@@ -19,6 +19,7 @@ struct BrokerScripts: Sendable {
     let acknowledge = storing("acknowledge", PackageResources.acknowledge_lua)
     let retry = storing("retry", PackageResources.retry_lua)
     let bury = storing("bury", PackageResources.bury_lua)
+    let report = storing("report", PackageResources.report_lua)
     let reclaim = storing("reclaim", PackageResources.reclaim_lua)
     let cancel = RedisScript(name: "cancel", source: PackageResources.cancel_lua)
 

@@ -171,3 +171,21 @@ extension RedisKeys {
         return plain + rest
     }
 }
+
+// MARK: Channels
+
+extension RedisKeys {
+    /// Channel: where kombu publishes what an exchange of type fanout is sent under `routingKey`.
+    ///
+    /// The number of the database is part of it, as Redis tells everybody on a server of a channel.
+    package func channel(of exchange: String, routingKey: String, database: Int) -> String {
+        let key = routingKey.isEmpty ? "" : "/" + routingKey
+        return "\(prefix)/\(database).\(exchange)\(key)"
+    }
+
+    /// The same as a pattern that nothing else matches.
+    func channelPattern(of exchange: String, routingKey: String, database: Int) -> String {
+        let channel = channel(of: exchange, routingKey: routingKey, database: database)
+        return pattern(String(channel.dropFirst(prefix.count)))
+    }
+}

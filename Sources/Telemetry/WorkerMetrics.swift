@@ -32,6 +32,7 @@ package final class WorkerMetrics: Sendable {
         let settleRepeats: Counter
         let reclaimed: Counter
         let promoted: Counter
+        let eventsDropped: Counter
     }
 
     private struct JobKey: Hashable {
@@ -120,6 +121,10 @@ package final class WorkerMetrics: Sendable {
             ).series(),
             promoted: registry.counter(
                 "backhaul_promoted_total", "Delayed messages moved to their queue when due."
+            ).series(),
+            eventsDropped: registry.counter(
+                "backhaul_events_dropped_total",
+                "Events for Celery's monitors that were dropped because they could not be sent."
             ).series())
     }
 
@@ -205,6 +210,9 @@ package final class WorkerMetrics: Sendable {
 
     /// Delayed messages became due and were moved.
     package func promoted(_ count: Int) { counts.promoted.add(count) }
+
+    /// Events for monitors had to make room for newer ones.
+    package func eventsDropped(_ count: Int) { counts.eventsDropped.add(count) }
 
     /// A message went to quarantine; `reason` is the program's code, never text from the message.
     package func quarantined(reason: String) { quarantinedReasons.series(reason).add() }

@@ -11,6 +11,8 @@ struct Conclusion: Sendable {
     let outcome: Outcome
     /// The run, when there was one.
     let scope: JobScope?
+    /// The record of an earlier run that succeeded, found instead of running.
+    let stored: StoredSuccess?
     /// Whether somebody may wait for the result.
     let storesResult: Bool
     /// How long the body ran.
@@ -20,7 +22,8 @@ struct Conclusion: Sendable {
 
     init(
         delivery: Delivery, message: JobMessage?, salvaged: MessageError? = nil,
-        outcome: Outcome, scope: JobScope? = nil, storesResult: Bool = true,
+        outcome: Outcome, scope: JobScope? = nil, stored: StoredSuccess? = nil,
+        storesResult: Bool = true,
         elapsed: Duration = .zero,
         isSlotLost: Bool = false
     ) {
@@ -29,6 +32,7 @@ struct Conclusion: Sendable {
         self.salvaged = salvaged
         self.outcome = outcome
         self.scope = scope
+        self.stored = stored
         self.storesResult = storesResult
         self.elapsed = elapsed
         self.isSlotLost = isSlotLost

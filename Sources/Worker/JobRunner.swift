@@ -16,7 +16,9 @@ struct JobRunner: Sendable {
     let lease: LeaseKeeper
     /// Where effects are recorded, if anywhere.
     let effects: (any EffectLedger)?
+    let states: StateReporter
     let classifier: OutcomeClassifier
+    let events: TaskEvents
     let time: any TimeSource
     let logger: Logger
 
@@ -30,6 +32,7 @@ struct JobRunner: Sendable {
             return Conclusion(
                 delivery: delivery, message: nil, salvaged: error, outcome: outcome)
         }
+        events.received(message)
         if let early = outcomeBeforeRunning(message) {
             return Conclusion(delivery: delivery, message: message, outcome: early)
         }
@@ -62,12 +65,24 @@ struct JobRunner: Sendable {
                 delivery: delivery, message: message, outcome: known,
                 storesResult: message.ignoreResult.map { !$0 } ?? job.policy.storesResult)
         }
+        if let stored = await storedSuccess(of: message) {
+            return Conclusion(
+                delivery: delivery, message: message, outcome: .repeated(result: stored.result),
+                stored: stored,
+                storesResult: message.ignoreResult.map { !$0 } ?? job.policy.storesResult)
+        }
         guard !message.deaths.isEmpty else { return await run(job, message, from: delivery) }
         let conclusion = await suspects.run(delivery, deaths: message.deaths.count) {
             await run(job, message, from: delivery)
         }
         return conclusion
             ?? Conclusion(delivery: delivery, message: message, outcome: .released)
+    }
+
+    /// The result, when a worker has stored it and died before it could settle the message.
+    private func storedSuccess(of message: JobMessage) async -> StoredSuccess? {
+        guard options.storesResults else { return nil }
+        return try? await states.broker.success(of: message.id)
     }
 
     /// What the record of effects says; nil when it says nothing, or cannot be asked: the body's own
@@ -105,13 +120,18 @@ struct JobRunner: Sendable {
             let outcome = classifier.outcome(ofMalformedCanvas: error)
             return Conclusion(delivery: delivery, message: message, outcome: outcome)
         }
-        let scope = JobScope(message, body, task: task, rules: rules, time: time)
+        let scope = JobScope(message, body, task: task, rules: rules, time: time) {
+            [states] state, meta in
+            try await states.report(state, meta, of: message, body)
+        }
         let context = JobContext(
             scope, from: delivery, maximumAttempts: job.policy.retry.maximumRetries + 1,
             logger: logger, time: time)
+        await states.started(message, body, job)
         let limits = RunLimits(
             message: message, policy: job.policy, margin: options.hardLimitMargin)
         let run = runs.begin(delivery, message, limits: limits)
+        events.started(message)
         let end = await run.run { try await job.run(body, in: context) }
         let elapsed = runs.end(delivery)
         let outcome = classifier.outcome(

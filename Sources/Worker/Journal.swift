@@ -10,10 +10,13 @@ final class Journal: Sendable {
     private let counts = Locked([String: Int]())
     private let logger: Logger
     private let metrics: WorkerMetrics
+    private let events: TaskEvents
 
-    init(logger: Logger, metrics: WorkerMetrics) {
+    /// `events` is told of each end that counted.
+    init(logger: Logger, metrics: WorkerMetrics, events: TaskEvents) {
         self.logger = logger
         self.metrics = metrics
+        self.events = events
     }
 
     /// Messages settled since the start.
@@ -31,6 +34,7 @@ final class Journal: Sendable {
         let word = isLost ? "lease_lost" : conclusion.outcome.word
         counts.withLock { $0[word, default: 0] += 1 }
         measure(conclusion, word, isLost: isLost)
+        if !isLost { events.ended(conclusion) }
         let (level, sentence) = announcement(conclusion.outcome, isLost: isLost)
         guard logger.logLevel <= level else { return }
         logger.log(level: level, sentence, metadata: metadata(of: conclusion, word))

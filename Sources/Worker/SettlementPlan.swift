@@ -23,7 +23,9 @@ struct SettlementPlan: Sendable {
         case .deadLetter(let report): return bury(conclusion, in: .dead, because: report)
         case .quarantined(let report): return bury(conclusion, in: .quarantine, because: report)
         case .expired: return revocation(conclusion, "expired")
-        case .repeated(let value): return success(conclusion, value)
+        case .repeated(let value):
+            return conclusion.stored.map { storedSuccess(conclusion, $0) }
+                ?? success(conclusion, value)
         case .cancelled(let whileRunning):
             return revocation(conclusion, whileRunning ? "terminated" : "revoked")
         case .released: return Settling(delivery: delivery, transition: .release)
@@ -55,6 +57,19 @@ struct SettlementPlan: Sendable {
         return Settling(
             delivery: conclusion.delivery, transition: .acknowledge, result: record,
             aftermath: aftermath(of: conclusion, canvas))
+    }
+
+    /// Somebody has run the job, stored its result and sent what follows from it, but not settled it.
+    ///
+    /// Without children it is not sure that anything was sent: it is sent, as Celery does.
+    private func storedSuccess(_ conclusion: Conclusion, _ stored: StoredSuccess) -> Settling {
+        guard !stored.children.isEmpty, let task = task(of: conclusion) else {
+            return success(conclusion, stored.result)
+        }
+        let canvas = publisher(task).conclusion(ofPart: stored.result, of: task)
+        return Settling(
+            delivery: conclusion.delivery, transition: .acknowledge,
+            aftermath: aftermath(of: conclusion, canvas, isDone: false))
     }
 
     private func replacement(_ conclusion: Conclusion, _ signature: Signature) -> Settling {
@@ -174,9 +189,11 @@ struct SettlementPlan: Sendable {
     /// A failure is stored even for a message that could not be read, as long as its id could: its
     /// caller would wait for ever.
     private func failure(of conclusion: Conclusion, _ report: FailureReport) -> ResultRecord? {
-        guard storesResult(of: conclusion) else { return nil }
+        guard options.storesResults,
+            conclusion.storesResult || options.results.storesIgnoredErrors
+        else { return nil }
         if let message = conclusion.message {
-            return .failure(report, of: message, at: time.now)
+            return complete(.failure(report, of: message, at: time.now), message, conclusion)
         }
         return conclusion.id.map { .failure(report, id: $0, name: conclusion.name, at: time.now) }
     }
@@ -185,6 +202,14 @@ struct SettlementPlan: Sendable {
         of conclusion: Conclusion, _ make: (JobMessage) -> ResultRecord
     ) -> ResultRecord? {
         guard storesResult(of: conclusion), let message = conclusion.message else { return nil }
-        return make(message)
+        return complete(make(message), message, conclusion)
+    }
+
+    private func complete(
+        _ record: ResultRecord, _ message: JobMessage, _ conclusion: Conclusion
+    ) -> ResultRecord {
+        options.results.complete(
+            record, of: message, conclusion.scope?.body, from: conclusion.delivery.queue,
+            limits: options.limits)
     }
 }

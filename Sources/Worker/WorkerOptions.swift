@@ -38,8 +38,12 @@ package struct WorkerOptions: Sendable {
     package var cancellationInterval = Duration.seconds(1)
     /// What is accepted from a queue.
     package var limits = WireLimits()
+    /// What monitors are told.
+    package var events = EventOptions()
     /// Whether results are stored at all.
     package var storesResults = true
+    /// How much they tell, and when they are written.
+    package var results = ResultRules()
 
     package init(queues: [QueueName]) {
         precondition(!queues.isEmpty, "a worker serves at least one queue")

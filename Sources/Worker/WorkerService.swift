@@ -38,12 +38,14 @@ package final class WorkerService: Sendable {
     private let logger: Logger
     private let held: HeldLeases
     private let runs = ActiveRuns()
+    private let clock = LogicalClock()
     private let lease: LeaseKeeper
     private let fetcher: Fetcher
     private let settler: Settler
     private let runner: JobRunner
     private let cancellations: CancellationWatch
     private let journal: Journal
+    private let events: WorkerEvents
     private let outage: Outage
     private let metrics: WorkerMetrics
     private let onStuck: @Sendable () -> Void
@@ -71,6 +73,7 @@ package final class WorkerService: Sendable {
         self.logger = logger
         self.admission = admission
         self.onStuck = onStuck
+        let registry = registry.adding(builtIns: CeleryTasks.all(over: registry))
         let worker = WorkerID(text: presence.worker)
         let rules = registry.canvasRules
         let pace = Pace()
@@ -83,7 +86,14 @@ package final class WorkerService: Sendable {
         let outage = Outage(logger: logger, metrics: metrics)
         self.outage = outage
         held = HeldLeases(metrics: metrics)
-        journal = Journal(logger: logger, metrics: metrics)
+        let told = TaskEvents(
+            isEnabled: options.events.tellsOfTasks, clock: clock, time: time, metrics: metrics)
+        let journal = Journal(logger: logger, metrics: metrics, events: told)
+        self.journal = journal
+        events = WorkerEvents(
+            options.events, tasks: told, broker: broker, presence: presence, clock: clock,
+            logger: logger
+        ) { [runs] in WorkerBeat(active: runs.count, processed: journal.total) }
         let settler = Settler(
             broker: broker, plan: SettlementPlan(rules: rules, time: time, options: options),
             options: options, held: held, pace: pace, outage: outage, journal: journal,
@@ -99,7 +109,11 @@ package final class WorkerService: Sendable {
             cancellations: cancellations,
             suspects: SuspectLane(
                 broker: broker, worker: worker, maximumDeaths: options.maximumDeaths),
-            lease: lease, effects: effects, classifier: OutcomeClassifier(time: time), time: time,
+            lease: lease, effects: effects,
+            states: StateReporter(
+                broker: broker, options: options, processID: presence.processID, time: time,
+                logger: logger),
+            classifier: OutcomeClassifier(time: time), events: told, time: time,
             logger: logger)
         let giveBack: @Sendable ([Delivery]) async -> Void = { deliveries in
             for delivery in deliveries {
@@ -126,7 +140,11 @@ package final class WorkerService: Sendable {
             metrics.set(.jobsRunning, to: runs.count)
         }
         await withTaskGroup(of: Void.self) { services in
-            services.addTask { await self.settler.run() }
+            services.addTask { await self.events.run() }
+            services.addTask {
+                await self.settler.run()
+                self.events.close()
+            }
             await withTaskGroup(of: Void.self) { maintenance in
                 for loop in maintenanceLoops { maintenance.addTask { await loop.run() } }
                 maintenance.addTask {
@@ -194,6 +212,9 @@ package final class WorkerService: Sendable {
     }
 
     // MARK: What it is doing
+
+    /// Whether Celery's monitors are told of jobs.
+    package var taskEvents: any EventSwitch { events.tasks }
 
     /// Jobs by outcome since the start.
     package var totals: [String: Int] { journal.totals }

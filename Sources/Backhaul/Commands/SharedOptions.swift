@@ -108,9 +108,15 @@ struct WorkerFlags: ParsableArguments {
             "Worker processes; with more than 1 a supervisor keeps them.", valueName: "n"))
     var processes: String?
 
+    @Flag(
+        name: [.customShort("E"), .customLong("events")],
+        help: "Tell Celery's monitors of each job from the start.")
+    var events = false
+
     /// For `SharedOptions.load(adding:)`.
     var flagValues: [FlagValue] {
         FlagValue.given([
+            ("worker.events", events ? "true" : nil, "--events"),
             ("worker.queues", queues, "--queues"),
             ("worker.concurrency", concurrency, "--concurrency"),
             ("worker.processes", processes, "--processes"),

@@ -97,9 +97,11 @@ struct WorkerCommand: AsyncParsableCommand {
                 gatewaySender: gatewaySender))
         let presence = composition.presence(startedAt: SystemTime().now)
         let figures = WorkerFigures(presence, registry)
+        var options = composition.settings.workerOptions
+        options.events.node = "backhaul@\(presence.host)"
         let service = WorkerService(
             broker: broker, registry: registry, presence: presence,
-            options: composition.settings.workerOptions,
+            options: options,
             effects: composition.effectLedger(pool: pool), metrics: figures.metrics,
             time: SystemTime(), logger: logger,
             admission: { await admitted(to: broker, composition, until: $0) },

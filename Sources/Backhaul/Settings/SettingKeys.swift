@@ -85,6 +85,14 @@ extension SettingKey {
             "worker.wait_seconds", \.worker.wait, .seconds(0.1...60),
             meaning: "How long an idle worker waits in one blocking call for new work."),
         SettingKey(
+            "worker.events", \.worker.events, .truth,
+            meaning:
+                "Whether Celery's monitors are told of each job from the start; they can ask for it later."
+        ),
+        SettingKey(
+            "worker.heartbeats", \.worker.heartbeats, .truth,
+            meaning: "Whether Celery's monitors are told every 2 s that the worker is there."),
+        SettingKey(
             "worker.start_anyway", \.worker.startsAnyway, .truth,
             meaning: "Whether to start, with a warning, on a Redis that would lose jobs."),
         SettingKey(
@@ -147,6 +155,19 @@ extension SettingKey {
         SettingKey(
             "results.expires_seconds", \.results.expires, .seconds(0...31_536_000),
             meaning: "How long a result is kept; 0 keeps it for ever."),
+        SettingKey(
+            "results.failure_expires_seconds", \.results.failureExpires,
+            .optional(.seconds(0...31_536_000)),
+            meaning: "How long the result of a failure is kept; not set, as long as others."),
+        SettingKey(
+            "results.extended", \.results.areExtended, .truth,
+            meaning: "Whether results also tell name, arguments, worker, retries and queue."),
+        SettingKey(
+            "results.track_started", \.results.trackStarted, .truth,
+            meaning: "Whether it is written that a job has begun; one more write for each job."),
+        SettingKey(
+            "results.errors_even_if_ignored", \.results.storesIgnoredErrors, .truth,
+            meaning: "Whether failures are written even of jobs whose results nobody wants."),
         SettingKey(
             "dead.maximum_entries", \.dead.maximumEntries,
             .wholeNumber(1...10_000_000, unit: "entries"),

@@ -57,6 +57,10 @@ struct WorkerSettings: Sendable, Equatable {
     var processes = 1
     var recycleAfterJobs = 0
     var recycleAtBytes = 0
+    /// Whether Celery's monitors are told of every job from the start.
+    var events = false
+    /// Whether they are told that the worker is there.
+    var heartbeats = true
     /// Whether to start on a Redis that would lose jobs.
     var startsAnyway = false
     /// How long nothing may be fetched while Redis answers; zero switches the watchdog off.
@@ -79,6 +83,12 @@ struct SupervisorSettings: Sendable, Equatable {
 struct ResultsSettings: Sendable, Equatable {
     var isEnabled = true
     var expires: Duration = .seconds(86_400)
+    /// As long as other results when `nil`.
+    var failureExpires: Duration?
+    var areExtended = false
+    var trackStarted = false
+    /// Whether failures are written even where nobody wants the result.
+    var storesIgnoredErrors = false
 }
 
 /// How many messages are kept before the oldest make room, and for how long.

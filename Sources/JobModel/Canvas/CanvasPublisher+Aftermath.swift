@@ -33,6 +33,14 @@ extension CanvasPublisher {
         return conclusion
     }
 
+    /// After a success whose callbacks and next step are known to have been sent: the part in the
+    /// chord, which counts once.
+    package func conclusion(ofPart value: JSONValue, of task: CanvasTask) -> CanvasConclusion {
+        var conclusion = CanvasConclusion()
+        conclusion.aftermath.parts = task.part(.success, value)
+        return conclusion
+    }
+
     /// Several callbacks are sent as a group; groups among them each on their own.
     private func grouped(_ callbacks: [Signature]) -> [Signature] {
         guard callbacks.count > 1 else { return callbacks }

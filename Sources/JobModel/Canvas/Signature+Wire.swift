@@ -8,7 +8,7 @@ extension Signature {
     /// Fields and options that are unknown here are kept.
     ///
     /// - Throws: ``CanvasError`` `canvas.malformed`, naming the field.
-    package init(json: JSONValue) throws(CanvasError) {
+    public init(json: JSONValue) throws(CanvasError) {
         guard case .object(let members) = json else {
             throw .malformed("signature", "an object", json)
         }

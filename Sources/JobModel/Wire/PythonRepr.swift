@@ -1,9 +1,9 @@
 import Foundation
 
 /// Arguments as Python's `repr` shows them, for logs and monitors; cut at ``maximumCharacters``.
-struct PythonRepr {
+package struct PythonRepr {
     /// The longest text; Celery's own limit.
-    static let maximumCharacters = 1024
+    package static let maximumCharacters = 1024
     private static let ellipsis = "..."
 
     /// UTF-8, a little longer than the limit at most.
@@ -23,6 +23,23 @@ struct PythonRepr {
     static func dictionary(_ members: JSONObject) -> String {
         var repr = PythonRepr()
         repr.append(members)
+        return repr.finished
+    }
+
+    /// Any value, such as `[1, None]`.
+    package static func value(_ value: JSONValue) -> String {
+        var repr = PythonRepr()
+        repr.append(value)
+        return repr.finished
+    }
+
+    /// A call of `name`, such as `ValueError('no such invoice')`; an exception is shown so.
+    package static func call(_ name: String, _ arguments: [JSONValue]) -> String {
+        var repr = PythonRepr()
+        repr.append(name)
+        repr.append("(")
+        repr.append(arguments)
+        repr.append(")")
         return repr.finished
     }
 
