@@ -91,7 +91,7 @@ struct ChordFinisher: Sendable {
         case .failure:
             // An error callback is too large: the failure itself is told all the same.
             aftermath.publication = Publication()
-            effects = Effects(aftermath)
+            effects = Effects(aftermath, origin: broker.options.origin)
         }
         return try await write(effects, claim, isSent: false)
     }

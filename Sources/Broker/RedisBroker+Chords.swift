@@ -98,7 +98,7 @@ extension RedisBroker {
     private func claimed(_ groups: [String]) async throws(BrokerError) -> [ChordClaim] {
         let calls = groups.map { group in
             let chord = keys.chord(group)
-            let token = UUID().uuidString.lowercased()
+            let token = ChordClaim.token(of: options.origin)
             var call = RedisScriptCall(
                 scripts.claim,
                 keys: [

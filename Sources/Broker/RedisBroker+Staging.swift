@@ -29,7 +29,7 @@ extension RedisBroker {
     func effects(
         of aftermath: Aftermath
     ) async throws(BrokerError) -> Result<Effects, OversizedMessage> {
-        var effects = Effects(aftermath)
+        var effects = Effects(aftermath, origin: options.origin)
         let (messages, now) = (aftermath.publication.messages, time.now)
         let limits = options.staging
         do throws(OversizedMessage) {

@@ -161,7 +161,7 @@ package struct PythonCelery: Sendable {
             python,
             [
                 "-m", "celery", "-A", "tasks", "worker", "--pool", "threads", "--concurrency", "1",
-                "--queues", "celery,provisioning", "--loglevel", "INFO", "--without-gossip",
+                "--queues", "celery,provisioning,python", "--loglevel", "INFO", "--without-gossip",
                 "--without-mingle",
             ], in: directory.path,
             environment: environment([
