@@ -89,7 +89,7 @@ struct FlowerTests {
         let unknown = try #require(all[ids[3]])
         #expect(unknown["name"] == "nobody.knows")
         #expect(unknown["exception"] == "NotRegistered('nobody.knows')")
-        #expect(unknown["args"] == "(1, 'x')")
+        #expect(unknown["args"] == "[1, 'x']")
         // The pages for people are made of the same, and must not break on it.
         for page in ["/workers", "/tasks", "/worker/\(Wall.swift)", "/task/\(ids[2])", "/broker"] {
             #expect(try await wall.flower.get(page).status == 200, "\(page)")
