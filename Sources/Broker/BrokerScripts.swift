@@ -21,6 +21,8 @@ struct BrokerScripts: Sendable {
     let bury = storing("bury", PackageResources.bury_lua)
     let reclaim = storing("reclaim", PackageResources.reclaim_lua)
     let cancel = RedisScript(name: "cancel", source: PackageResources.cancel_lua)
+    let revoked = RedisScript(name: "revoked", source: PackageResources.revoked_lua)
+    let reply = RedisScript(name: "reply", source: PackageResources.reply_lua)
 
     /// A script that stores results: the shared part stands in front of its own.
     private static func storing(_ name: String, _ source: [UInt8]) -> RedisScript {

@@ -116,6 +116,25 @@ package struct PythonCelery: Sendable {
             .merging(more) { $1 }
     }
 
+    // MARK: Command line
+
+    /// `celery -A tasks …`: what it printed and how it ended.
+    package func command(
+        _ arguments: [String], within limit: Duration = .seconds(60)
+    ) async throws -> (code: Int32, output: String) {
+        let directory = try TemporaryDirectory(prefix: "backhaul-python")
+        let output = directory.path(of: "output")
+        let child = try ChildProcess(
+            python, ["-m", "celery", "-A", "tasks", "--quiet"] + arguments, in: directory.path,
+            environment: environment([
+                "PYTHONPATH": scripts.path, "TEST_REDIS": redis, "TEST_VISIBILITY": "3600",
+                "TEST_STUCK": "",
+            ]), output: output, errors: directory.path(of: "errors"))
+        try await child.exit(within: limit)
+        let text = FileManager.default.contents(atPath: output) ?? Data()
+        return (child.exitCode ?? -1, String(decoding: text, as: UTF8.self))
+    }
+
     // MARK: Workers
 
     /// Starts a Celery worker with one thread that acknowledges late and gives messages of the dead

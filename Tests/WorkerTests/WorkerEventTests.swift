@@ -10,7 +10,7 @@ import Testing
 @Suite("What a worker tells Celery's monitors")
 struct WorkerEventTests {
     private static let all = WorkerOptions.with { options in
-        options.events.node = "backhaul@test"
+        options.nodeName = "backhaul@test"
         options.events.tellsOfTasks = true
     }
 

@@ -13,17 +13,20 @@ public struct JobPolicy: Sendable, Equatable {
     public var hardTimeLimit: Duration?
     /// Whether the result is kept for `AsyncResult.get()`, unless the message says otherwise.
     public var storesResult: Bool
+    /// How often one worker may begin such a job; `nil` for as often as it can.
+    public var rateLimit: RateLimit?
 
     /// A policy; every part has a default.
     public init(
         queue: QueueName = .celery, retry: RetryPolicy = RetryPolicy(),
         timeLimit: Duration = .seconds(300), hardTimeLimit: Duration? = nil,
-        storesResult: Bool = true
+        storesResult: Bool = true, rateLimit: RateLimit? = nil
     ) {
         self.queue = queue
         self.retry = retry
         self.timeLimit = timeLimit
         self.hardTimeLimit = hardTimeLimit
         self.storesResult = storesResult
+        self.rateLimit = rateLimit
     }
 }
