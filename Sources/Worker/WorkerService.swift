@@ -91,21 +91,13 @@ package final class WorkerService: Sendable {
         let outage = Outage(logger: logger, metrics: metrics)
         self.outage = outage
         held = HeldLeases(metrics: metrics)
-        let told = TaskEvents(
-            isEnabled: options.events.tellsOfTasks, clock: clock, time: time, metrics: metrics)
+        let told = TaskEvents(options.events, clock: control.clock, time: time, metrics: metrics)
         let journal = Journal(logger: logger, metrics: metrics, events: told)
         self.journal = journal
-        var eventOptions = options.events
-        eventOptions.node = options.nodeName
         let events = WorkerEvents(
-            eventOptions, tasks: told, broker: broker, presence: presence, clock: clock,
-            logger: logger
+            told, options: options, broker: broker, presence: presence, logger: logger
         ) { [runs] in WorkerBeat(active: runs.count, processed: journal.total) }
         self.events = events
-        var control = control
-        control.clock = clock
-        control.events = told
-        control.heartbeat = { events.beatNow() }
         let settler = Settler(
             broker: broker, plan: SettlementPlan(rules: rules, time: time, options: options),
             options: options, held: held, pace: pace, outage: outage, journal: journal,
@@ -153,7 +145,7 @@ package final class WorkerService: Sendable {
                     startedAt: presence.startedAt, broker: broker, registry: registry,
                     options: options, runs: runs, fetcher: fetcher, lanes: lanes,
                     autoscaler: autoscaler, tuning: tuning, cancellations: cancellations,
-                    presence: note, ports: control, time: time, logger: logger,
+                    presence: note, ports: control.telling(events), time: time, logger: logger,
                     drain: { [draining] in draining.raise() })) : nil
     }
 
