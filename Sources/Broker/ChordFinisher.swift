@@ -113,7 +113,7 @@ struct ChordFinisher: Sendable {
         call.append(claim.group)
         call.append(isSent ? "sent" : "failed")
         call.append(Int(broker.options.chords.over.inSeconds))
-        effects.append(to: &call, broker)
+        effects.append(to: &call, broker, state: isSent ? nil : .failure)
         guard let answers = try await broker.run(call).array, let word = answers.first?.int else {
             throw BrokerError.unexpected("finish")
         }

@@ -100,9 +100,13 @@ struct Effects: Sendable {
         ]
     }
 
-    func append(to call: inout RedisScriptCall, _ broker: RedisBroker) {
+    /// Adds the arguments; records are kept as long as those of jobs that ended in `state`.
+    func append(
+        to call: inout RedisScriptCall, _ broker: RedisBroker,
+        state: ResultRecord.State? = nil
+    ) {
         let (options, keys) = (broker.options, broker.keys)
-        call.append(Int(options.resultExpires.inSeconds))
+        call.append(options.secondsKept(state))
         call.append(options.chords.keptSeconds(results: options.resultExpires))
         call.append(Int(options.chords.claim.inSeconds))
         call.append(Int(options.chords.look.inMilliseconds))

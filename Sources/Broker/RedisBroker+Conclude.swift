@@ -153,6 +153,6 @@ struct ConcludeCall: Sendable {
         call.append(buried?.record.encoded() ?? [])
         call.append(options.maximum(grave))
         call.append(GraveCounter.dropped(grave).name)
-        self.effects.append(to: &call, broker)
+        self.effects.append(to: &call, broker, state: settling.result?.state)
     }
 }

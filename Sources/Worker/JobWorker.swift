@@ -49,9 +49,16 @@ public final class JobWorker: Sendable {
             host: host, processID: processID, queues: options.queues,
             concurrency: options.concurrency, startedAt: time.now, version: options.version)
         let (broker, queues) = (broker, options.queues)
+        var control = ControlPorts()
+        control.conf = { _ in options.reportedSettings }
+        control.report = {
+            "\nsoftware -> celery:5.7 in the words of backhaul:\(options.version)\n"
+                + "platform -> host:\(host)\n"
+        }
+        control.residentBytes = { ResidentMemory.bytes() }
         service = WorkerService(
             broker: broker, registry: JobRegistry(jobs), presence: presence,
-            options: options.worker(host: host), time: time, logger: logger,
+            options: options.worker(host: host), time: time, logger: logger, control: control,
             admission: { _ in
                 // Without it only producers with exchanges of their own miss something.
                 try? await broker.declare(queues)

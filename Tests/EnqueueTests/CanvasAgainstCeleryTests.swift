@@ -26,7 +26,7 @@ private enum Celery {
         def immutable(sig):
             sig.set_immutable(True)
             return sig
-        json.dump([eval(text) for text in json.load(open(sys.argv[1]))], sys.stdout)
+        print(json.dumps([eval(text) for text in json.load(open(sys.argv[1]))]))
         """)
 
     /// Reads signatures and writes them again.
@@ -35,7 +35,8 @@ private enum Celery {
         import json, sys
         from celery import Celery, signature
         app = Celery("x", broker="memory://", backend="cache+memory://", set_as_current=True)
-        json.dump([signature(sig, app=app) for sig in json.load(open(sys.argv[1]))], sys.stdout)
+        read = [signature(sig, app=app) for sig in json.load(open(sys.argv[1]))]
+        print(json.dumps(read))
         """)
 
     static func written(_ expressions: [String]) async throws -> [JSONValue] {

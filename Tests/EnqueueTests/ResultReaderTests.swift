@@ -16,13 +16,13 @@ struct ResultReaderTests {
             results = ResultReader(store: queues.broker)
         }
 
-        func store(_ record: String, of id: String) async throws {
+        func store(record: String, of id: String) async throws {
             _ = try await queues.raw.send(RedisCommand("SET", "celery-task-meta-\(id)", record))
         }
 
         func store(_ value: JSONValue, of id: String) async throws {
             let json: JSONValue = ["status": "SUCCESS", "result": value, "task_id": .string(id)]
-            try await store(String(decoding: json.encoded(.python), as: UTF8.self), of: id)
+            try await store(record: String(decoding: json.encoded(.python), as: UTF8.self), of: id)
         }
     }
 
@@ -40,9 +40,9 @@ struct ResultReaderTests {
     func states() async throws {
         let fixture = try await Fixture()
         try await fixture.store(["n": 1], of: "s")
-        try await fixture.store(Self.failure, of: "f")
-        try await fixture.store(Self.revoked, of: "r")
-        try await fixture.store(#"{"status": "PROGRESS", "result": {"at": 3}}"#, of: "p")
+        try await fixture.store(record: Self.failure, of: "f")
+        try await fixture.store(record: Self.revoked, of: "r")
+        try await fixture.store(record: #"{"status": "PROGRESS", "result": {"at": 3}}"#, of: "p")
         let found = try await fixture.results.results(
             of: ["s", "f", "r", "p", "none"].map { JobID($0) })
         #expect(found.map(\.state) == [.success, .failure, .revoked, .init("PROGRESS"), .pending])
@@ -74,8 +74,8 @@ struct ResultReaderTests {
     @Test("failure and revocation are errors with Python's class, and no payload in their text")
     func failures() async throws {
         let fixture = try await Fixture()
-        try await fixture.store(Self.failure, of: "f")
-        try await fixture.store(Self.revoked, of: "r")
+        try await fixture.store(record: Self.failure, of: "f")
+        try await fixture.store(record: Self.revoked, of: "r")
         await #expect {
             _ = try await fixture.results.values(
                 of: [JobID("f"), JobID("never")], upTo: .seconds(30))
@@ -146,7 +146,7 @@ struct ResultReaderTests {
     @Test("a record that is not JSON is said to be so, with the setting to look at")
     func unreadable() async throws {
         let fixture = try await Fixture()
-        try await fixture.store("\u{0}celery-compressed\u{0}", of: "a")
+        try await fixture.store(record: "\u{0}celery-compressed\u{0}", of: "a")
         await #expect { _ = try await fixture.results.result(of: JobID("a")) } throws: { error in
             (error as? ResultError)?.code == .unreadable
                 && "\(error)".contains("result_compression")

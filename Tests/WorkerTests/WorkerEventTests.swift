@@ -10,7 +10,7 @@ import Testing
 @Suite("What a worker tells Celery's monitors")
 struct WorkerEventTests {
     private static let all = WorkerOptions.with { options in
-        options.events.node = "backhaul@test"
+        options.nodeName = "backhaul@test"
         options.events.tellsOfTasks = true
     }
 
@@ -117,10 +117,15 @@ struct WorkerEventTests {
         #expect(
             monitor.last("task-failed", of: "job-2")?["exception"]?.stringValue?
                 .contains("no such invoice") == true)
-        #expect(monitor.types(of: "job-3") == beginning + ["task-retried"] + success)
+        // The next run may begin before the end of the last is told.
+        #expect(
+            monitor.types(of: "job-3").sorted()
+                == (beginning + ["task-retried"] + success).sorted())
         #expect(monitor.types(of: "job-4") == beginning + ["task-revoked"])
         #expect(monitor.last("task-revoked", of: "job-4")?["terminated"] == true)
-        #expect(monitor.types(of: "job-5") == beginning + ["task-rejected"] + success)
+        #expect(
+            monitor.types(of: "job-5").sorted()
+                == (beginning + ["task-rejected"] + success).sorted())
         #expect(monitor.types(of: "job-6") == ["task-received", "task-revoked"])
         #expect(monitor.last("task-revoked", of: "job-6")?["expired"] == true)
         #expect(monitor.types(of: "job-7") == ["task-received", "task-failed"])

@@ -23,7 +23,8 @@ enum Drills {
             RegisteredJob(DrillEffect(ground: ground)),
             RegisteredJob(DrillSleep()), RegisteredJob(DrillHang()), RegisteredJob(DrillCrash()),
             RegisteredJob(DrillFail()), RegisteredJob(DrillAllocate()),
-            RegisteredJob(DrillNumber()), RegisteredJob(DrillGather()),
+            RegisteredJob(DrillNumber()), RegisteredJob(DrillGather()), RegisteredJob(DrillAdd()),
+            RegisteredJob(DrillSum()), RegisteredJob(DrillReplace()),
         ]
     }
 
@@ -32,6 +33,7 @@ enum Drills {
         uniqueKeysWithValues: [
             DrillPrepare.name, DrillEffect.name, DrillSleep.name, DrillHang.name, DrillCrash.name,
             DrillFail.name, DrillAllocate.name, DrillNumber.name, DrillGather.name,
+            DrillAdd.name, DrillSum.name, DrillReplace.name,
         ].map { ($0, queue) })
 
     /// A length of time that a producer asked for.

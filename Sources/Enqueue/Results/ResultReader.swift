@@ -51,7 +51,9 @@ public struct ResultReader: Sendable {
         let records: [[UInt8]?]
         do throws(BrokerError) {
             records = try await store.records(of: ids)
-        } catch { throw ResultError(error) }
+        } catch {
+            throw Task.isCancelled ? Self.cancelled : ResultError(error)
+        }
         var results: [JobResult] = []
         results.reserveCapacity(ids.count)
         for (id, record) in zip(ids, records) {
@@ -130,6 +132,9 @@ public struct ResultReader: Sendable {
         } catch { throw ResultError(error) }
     }
 
+    private static let cancelled = ResultError(
+        code: .cancelled, message: "nobody waits any longer for the results")
+
     private func ends<Time: Clock<Duration>>(
         of ids: [JobID], upTo limit: Duration, on clock: Time, isFailureFatal: Bool = false
     ) async throws(ResultError) -> [JobResult] {
@@ -152,8 +157,7 @@ public struct ResultReader: Sendable {
                     message: "job \(ids[ended.count]) has not ended within \(limit)")
             }
             do { try await clock.sleep(for: min(pause, clock.now.duration(to: deadline))) } catch {
-                throw ResultError(
-                    code: .cancelled, message: "nobody waits any longer for the results")
+                throw Self.cancelled
             }
             pause = min(pause * 3 / 2, Self.longestPause)
         }

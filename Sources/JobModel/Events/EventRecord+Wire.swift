@@ -20,8 +20,8 @@ extension EventRecord {
 
     /// Appends the event as a JSON object.
     ///
-    /// Celery's `utcoffset` is left out. Receivers add it to a time that is the same everywhere
-    /// already, which shows wrong times wherever their zone differs from the sender's; of an event
+    /// Celery's `utcoffset` is left out. Receivers add the difference to their own to a time that is
+    /// the same everywhere already, which shows wrong times wherever the zones differ; of an event
     /// without it they take the time as it is.
     func append(to text: inout [UInt8], from node: EventNode) {
         text.append(contentsOf: "{\"type\": \"\(type)\", \"hostname\": ".utf8)
