@@ -152,7 +152,7 @@ package final class WorkerService: Sendable {
             await withTaskGroup(of: Void.self) { maintenance in
                 for loop in maintenanceLoops { maintenance.addTask { await loop.run() } }
                 maintenance.addTask { await self.remote?.run() }
-                maintenance.addTask { await self.autoscaler?.run(ContinuousClock()) }
+                maintenance.addTask { await self.autoscaler?.run() }
                 maintenance.addTask {
                     await self.quieting.wait()
                     await self.fetcher.quiet()
