@@ -94,6 +94,7 @@ package final class WorkerService: Sendable {
             metrics: metrics)
         self.settler = settler
         let note = PresenceNote(presence, queues: options.queues)
+        if let least = options.autoscale?.lowerBound { note.note(concurrency: least) }
         lease = LeaseKeeper(
             broker: broker, presence: { note.presence }, options: options, held: held, runs: runs,
             metrics: metrics)

@@ -106,7 +106,7 @@ struct SettingsLoaderTests {
         "limits.body_bytes": "1024", "limits.nesting_depth": "8", "results.enabled": "false",
         "results.expires_seconds": "1", "dead.maximum_entries": "1",
         "quarantine.maximum_entries": "1", "dead.maximum_age_seconds": "1",
-        "quarantine.maximum_age_seconds": "0", "worker.start_anyway": "true",
+        "quarantine.maximum_age_seconds": "0", "worker.start_anyway": "true", "worker.autoscale_min": "2",
         "scheduler.file": "other.yaml",
         "http.allow": "10.0.0.0/8", "http.connect_timeout_seconds": "1",
         "http.total_timeout_seconds": "5", "http.response_bytes": "0",
