@@ -38,12 +38,17 @@ bench: release ## no-op jobs per second, one worker process beside a Python Cele
 	@exec $(PYTHON) -m Benchmarks --backhaul $(RELEASE_BINARY) $(BENCH_OPTIONS)
 
 .PHONY: chaos
-chaos: release ## the fault suite: kills, zombies, outages; at most 15 minutes (CHAOS_OPTIONS=--help)
+chaos: release ## the fault suite: kills, zombies, outages; at most 17 minutes (CHAOS_OPTIONS=--help)
 	@exec $(PYTHON) -m chaos --backhaul $(RELEASE_BINARY) $(CHAOS_OPTIONS)
 
 .PHONY: chaos-quick
 chaos-quick: release ## kills, zombies, restarts and a bad network, in about two minutes
 	@exec $(PYTHON) -m chaos --backhaul $(RELEASE_BINARY) --quick $(CHAOS_OPTIONS)
+
+.PHONY: celery-suite
+celery-suite: bootstrap ## Celery's own integration tests against a Swift worker; 20 minutes (SUITE_OPTIONS=-k…)
+	@scripts/release.sh CelerySuiteWorker
+	@exec $(PYTHON) -m celery_suite --worker .build/release/CelerySuiteWorker $(SUITE_OPTIONS)
 
 .PHONY: lint
 lint: ## formatting and syntax, without changing anything

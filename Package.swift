@@ -90,7 +90,8 @@ let package = Package(
                 "Payments/README.md", "Provisioning/README.md", "SLA/README.md",
                 "Webhooks/README.md",
             ]),
-        library("Worker", ["JobModel", "Broker", "Mailbox", "Telemetry", log]),
+        library(
+            "Worker", ["JobModel", "Broker", "Mailbox", "Telemetry", "ProcessControl", log]),
         library("Scheduler", ["JobModel", "Broker", yaml, log]),
         library(
             "Health", ["JobModel", "Telemetry", "Mailbox", log, nioCore, nioPosix, nioHTTP1]),
@@ -113,6 +114,12 @@ let package = Package(
                 "JobModel", "Broker", "Store", "Redis", "Postgres", "Mailbox", log, nioCore,
                 nioPosix,
             ]),
+
+        // Sees what is public and nothing else: what it does, any service can do.
+        .executableTarget(
+            name: "CelerySuiteWorker",
+            dependencies: ["JobModel", "Worker", log, nioCore, nioPosix],
+            path: "Tests/CelerySuiteWorker", packageAccess: false, swiftSettings: house),
 
         tests("ZlibTests", ["Zlib", "TestSupport"]),
         tests("MailboxTests", ["Mailbox"]),

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from chaos.run import Run
-from chaos.scenarios import bad_jobs, clock, controls, network, servers, sigkill, zombies
+from chaos.scenarios import bad_jobs, chords, clock, controls, network, servers, sigkill, zombies
 
-DEFAULT_BUDGET = 900.0  # seconds, all together
+DEFAULT_BUDGET = 990.0  # seconds, all together
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,7 @@ SCENARIOS = [
         "postgres", "PostgreSQL, and both servers, restarted", 40, servers.postgres_restarts,
         fsync="always",
     ),
+    Scenario("chords", "chords whose workers are killed", 60, chords.chords, least=60),
     Scenario(
         "control-fence", "zombies without the fence", 40, controls.without_fence,
         weaken="fence", least=35,

@@ -55,3 +55,16 @@ def effect(self: Task, number: int, milliseconds: int = 0, fail_times: int = 0) 
                 (number, self.request.id),
             )
     return "done"
+
+
+@app.task(name="drill.number")
+def member(number: int, milliseconds: int = 0) -> int:
+    """A member of a chord."""
+    time.sleep(milliseconds / 1000)
+    return number
+
+
+@app.task(name="drill.gather")
+def gather(values: list[int]) -> list[int]:
+    """The body of a chord."""
+    return values

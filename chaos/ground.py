@@ -116,7 +116,9 @@ class Ground:
             environment={**self.environment(), **(environment or {})},
         )
 
-    def python_worker(self, name: str, *, processes: int) -> Child:
+    def python_worker(
+        self, name: str, *, processes: int, visibility_timeout: int = VISIBILITY_TIMEOUT
+    ) -> Child:
         """A real Celery worker on the same queue, with late acknowledgement."""
         child = self.sandbox.spawn(
             name,
@@ -129,7 +131,7 @@ class Ground:
             environment={
                 "DRILL_REDIS_URL": self.sandbox.redis_url,
                 "DRILL_DATABASE_URL": self.sandbox.database_url,
-                "DRILL_VISIBILITY_TIMEOUT": str(VISIBILITY_TIMEOUT),
+                "DRILL_VISIBILITY_TIMEOUT": str(visibility_timeout),
             },
         )
         return child

@@ -106,6 +106,7 @@ struct Composition {
     private var brokerOptions: BrokerOptions {
         var options = settings.brokerOptions
         options.weakened = weakening.guards
+        options.canvas.queues = BuiltInJobs.queues
         options.origin = "backhaul@\(ProcessInfo.processInfo.hostName)"
         return options
     }

@@ -8,6 +8,11 @@ package protocol Broker: Sendable {
     /// Puts messages on their queues, or aside until their `eta`.
     func enqueue(_ messages: [OutgoingMessage]) async throws(BrokerError)
 
+    /// Sends signatures: their messages, with the sizes of their chords, in one atomic step.
+    ///
+    /// - Throws: `limit` when one of them is too large; then nothing was sent.
+    func publish(_ publication: Publication) async throws(BrokerError)
+
     /// Takes up to `count` messages, most urgent first, and records them as in flight.
     func reserve(
         upTo count: Int, for worker: WorkerID, from lists: [ListAddress]
@@ -18,6 +23,12 @@ package protocol Broker: Sendable {
 
     /// Settles a batch; the answers are in the order of the questions.
     func settle(_ batch: [Settling]) async throws(BrokerError) -> [Settlement]
+
+    /// Writes how a job stands while it runs; what says SUCCESS is overwritten by nothing else.
+    func report(_ record: ResultRecord) async throws(BrokerError)
+
+    /// What is kept of a job that succeeded; `nil` when it has not, or nobody knows any more.
+    func success(of id: JobID) async throws(BrokerError) -> StoredSuccess?
 
     /// Moves due messages to their lists; says how many, and how long until the next one is due.
     func promoteDue(limit: Int) async throws(BrokerError) -> Promotion
@@ -71,6 +82,10 @@ package protocol Broker: Sendable {
 
     /// The messages that wait for their time, the next ones first.
     func delayedMessages(limit: Int) async throws(BrokerError) -> [DelayedMessage]
+
+    /// Ends chords that this process has claimed, and those whose claimant died; moves messages that
+    /// were staged for sending. Looks at `limit` chords at most.
+    func tendChords(limit: Int) async throws(BrokerError) -> ChordTending
 
     /// Strikes a worker off that has given everything back, so that nobody waits for its lease.
     func leave(_ worker: WorkerID) async throws(BrokerError)
@@ -200,6 +215,16 @@ package struct Reclamation: Sendable, Equatable {
         left.workers += right.workers
         left.poisoned += right.poisoned
     }
+}
+
+/// What a round of tending chords did.
+package struct ChordTending: Sendable, Equatable {
+    /// Chords that were ended because whoever had to did not.
+    package var recovered: [String] = []
+    /// Chords that were looked at.
+    package var lookedAt = 0
+
+    package init() {}
 }
 
 /// What a worker says of itself.

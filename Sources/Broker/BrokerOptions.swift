@@ -1,4 +1,4 @@
-import JobModel
+package import JobModel
 package import Redis
 
 /// What an operator decides about the queues.
@@ -14,8 +14,14 @@ package struct BrokerOptions: Sendable {
     /// After how long a message that a Python worker holds counts as abandoned; Celery's own
     /// setting of the same name.
     package var visibilityTimeout = Duration.seconds(3600)
+    /// Whether results are stored at all.
+    package var storesResults = true
+    /// What is known of the jobs that workflows send.
+    package var canvas = CanvasRules()
     /// How long results are kept; zero keeps them for ever.
     package var resultExpires = Duration.seconds(86400)
+    /// The same for failures; as long as other results when `nil`.
+    package var failureExpires: Duration?
     /// The most entries kept in the dead letters, and in quarantine; the oldest go first, counted.
     package var maximumDead = 100_000
     package var maximumQuarantined = 100_000
@@ -33,8 +39,17 @@ package struct BrokerOptions: Sendable {
     package var maximumMessageBytes = 16 * 1024 * 1024
     /// Named in messages as their origin.
     package var origin = "backhaul"
+    /// Times and limits of chords.
+    package var chords = ChordLimits()
+    /// Times and limits of messages that are too many for one step.
+    package var staging = StagingLimits()
     /// Times and limits of each connection.
     package var redis = RedisOptions()
 
     package init(keyPrefix: String = "") { self.keyPrefix = keyPrefix }
+
+    /// How long a record in that state is kept, in seconds; zero is for ever.
+    func secondsKept(_ state: ResultRecord.State?) -> Int {
+        Int((state == .failure ? failureExpires ?? resultExpires : resultExpires).inSeconds)
+    }
 }

@@ -19,13 +19,27 @@ struct BrokerScripts: Sendable {
     let acknowledge = storing("acknowledge", PackageResources.acknowledge_lua)
     let retry = storing("retry", PackageResources.retry_lua)
     let bury = storing("bury", PackageResources.bury_lua)
+    let report = storing("report", PackageResources.report_lua)
     let reclaim = storing("reclaim", PackageResources.reclaim_lua)
     let cancel = RedisScript(name: "cancel", source: PackageResources.cancel_lua)
     let revoked = RedisScript(name: "revoked", source: PackageResources.revoked_lua)
     let reply = RedisScript(name: "reply", source: PackageResources.reply_lua)
 
+    let conclude = following("conclude", PackageResources.conclude_lua)
+    let publish = following("publish", PackageResources.publish_lua)
+    let finish = following("finish", PackageResources.finish_lua)
+    let claim = RedisScript(name: "claim", source: PackageResources.claim_lua)
+    let extend = RedisScript(name: "extend", source: PackageResources.extend_lua)
+    let stage = RedisScript(name: "stage", source: PackageResources.stage_lua)
+    let unstage = RedisScript(name: "unstage", source: PackageResources.unstage_lua)
+
     /// A script that stores results: the shared part stands in front of its own.
     private static func storing(_ name: String, _ source: [UInt8]) -> RedisScript {
         RedisScript(name: name, source: PackageResources.result_lua + source)
+    }
+
+    /// A script that writes what follows from the end of a job: two shared parts stand in front.
+    private static func following(_ name: String, _ source: [UInt8]) -> RedisScript {
+        storing(name, PackageResources.effects_lua + source)
     }
 }

@@ -24,6 +24,8 @@ extension RedisBroker {
     }
 
     package func leave(_ worker: WorkerID) async throws(BrokerError) {
+        // A failure leaves it to others, who find it soon.
+        try? await finishOwn()
         _ = try await send(RedisCommand("ZADD", keys.workers, 0, worker.text))
         _ = try await reclaim(from: worker, limit: Self.messagesEachCall, countingDeath: false)
     }
@@ -124,7 +126,8 @@ extension RedisBroker {
             guard let bytes = record.bytes, let parts = InFlightRecord.parts(of: bytes) else {
                 continue
             }
-            let message = Survivor(parts.message, tag: tag, queue: parts.queue)
+            let message = Survivor(
+                parts.message, tag: tag, queue: parts.queue, options: options)
             call.append(tag)
             call.append(keys.list(of: parts.queue, step: message.step))
             call.append(message.bytes)
@@ -199,8 +202,9 @@ extension RedisBroker {
             ])
         call.append(death?.worker.text ?? "")
         call.append(Int(options.visibilityTimeout.inSeconds))
-        call.append(Int(options.resultExpires.inSeconds))
+        call.append(options.secondsKept(.failure))
         var total = Reclamation()
+        var alone: [BuriedMessage] = []
         var orphans: [String] = []
         for (tag, record) in zip(tags, records.array ?? []) {
             guard let bytes = record.bytes, let parts = InFlightRecord.parts(of: bytes) else {
@@ -208,16 +212,24 @@ extension RedisBroker {
                 continue
             }
             let survivor = Survivor(
-                parts.message, tag: tag, queue: parts.queue, after: death,
-                limit: options.weakened.brake ? .max : options.maximumDeaths, at: time.now)
+                parts.message, tag: tag, queue: parts.queue, after: death, options: options,
+                at: time.now)
+            if let death, let condemned = survivor.condemned, condemned.aftermath != nil {
+                // What follows from its end for its workflow takes a step of its own.
+                if try await condemn(condemned.settling(in: .quarantine), of: death.worker) {
+                    total.poisoned.append(condemned.buried)
+                }
+                continue
+            }
+            let condemned = survivor.condemned
             call.append(tag)
             call.append(
-                survivor.buried == nil ? keys.list(of: parts.queue, step: survivor.step) : "")
-            call.append(survivor.buried?.encoded() ?? survivor.bytes)
+                condemned == nil ? keys.list(of: parts.queue, step: survivor.step) : "")
+            call.append(condemned?.buried.encoded() ?? survivor.bytes)
             call.append(time.now.milliseconds)
-            call.append(survivor.result.map { keys.result(of: $0.id) } ?? "")
-            call.append(survivor.result?.encoded() ?? [])
-            if let buried = survivor.buried { total.poisoned.append(buried) }
+            call.append(condemned?.result.map { keys.result(of: $0.id) } ?? "")
+            call.append(condemned?.result?.encoded() ?? [])
+            if let buried = condemned?.buried { alone.append(buried) }
         }
         if !orphans.isEmpty { try await strikeOff(orphans) }
         let reply = try await run(call)
@@ -225,10 +237,8 @@ extension RedisBroker {
             let poisoned = answer[1].int
         else { throw BrokerError.unexpected("reclaim") }
         total.count = max(0, Int(count))
-        // Another reaper came first with some of them.
-        if Int(poisoned) < total.poisoned.count {
-            total.poisoned = Array(total.poisoned.prefix(Int(poisoned)))
-        }
+        // Another reaper may have come first with some of them.
+        total.poisoned += alone.prefix(Int(poisoned))
         return total
     }
 

@@ -19,6 +19,8 @@ package final class RedisBroker: Broker {
     let time: any TimeSource
     /// Reserves that failed after they may have been carried out.
     let unanswered = Locked([UnansweredReserve]())
+    /// What this process has to do beside: chords to end, staged messages to move.
+    let unfinished = Locked(UnfinishedWork())
 
     /// Connects when first used.
     ///
@@ -113,6 +115,7 @@ package final class RedisBroker: Broker {
     // MARK: Settle
 
     package func settle(_ batch: [Settling]) async throws(BrokerError) -> [Settlement] {
+        if batch.contains(where: \.hasAftermath) { return try await conclude(batch) }
         let calls = SettleCalls(batch, broker: self)
         return try calls.settlements(from: try await pipeline(calls.calls))
     }

@@ -36,6 +36,9 @@ package struct RedisKeys: Sendable, Equatable {
     /// String: the result record that `AsyncResult` reads; also the channel it is published on.
     package func result(of id: JobID) -> String { "celery-task-meta-\(id.text)" }
 
+    /// The keys of one chord, or of one group; the group's id names both.
+    package func chord(_ group: String) -> ChordKeys { ChordKeys(group) }
+
     /// Set: which queues an exchange feeds.
     package func binding(of exchange: String) -> String { prefix + "_kombu.binding.\(exchange)" }
     /// Set: the same, for queues that never expire.
@@ -95,6 +98,15 @@ package struct RedisKeys: Sendable, Equatable {
     /// Hash: counter → value.
     package var counters: String { prefix + "backhaul:counters" }
 
+    /// Sorted set: group of a chord that waits for parts or for its end → when to look again, in ms.
+    package var openChords: String { prefix + "backhaul:chords" }
+    /// Hash: the same group → what is needed to end the chord (JSON).
+    package var openChordEntries: String { prefix + "backhaul:chords:entries" }
+    /// Sorted set: list of messages that are to be sent → time in ms it was said.
+    package var staging: String { prefix + "backhaul:staging" }
+    /// List: messages put aside until one step says that they are to be sent.
+    package func staged(_ name: String) -> String { prefix + "backhaul:staged:\(name)" }
+
     /// List: a message on its way from `list` to `worker`, for less than one command.
     package func inbox(of worker: WorkerID, for list: String) -> String {
         "\(prefix)backhaul:inbox:\(worker.text):\(list.dropFirst(prefix.count))"
@@ -106,6 +118,36 @@ package struct RedisKeys: Sendable, Equatable {
     package func graveEntries(_ grave: Grave) -> String {
         prefix + "backhaul:\(grave.rawValue):entries"
     }
+}
+
+/// The keys that Celery keeps for one chord; all but ``saved`` go when it ends.
+package struct ChordKeys: Sendable, Equatable {
+    private static let stem = "celery-taskset-meta-"
+    private static let sizeEnding = ".s"
+
+    /// String: the group's tree of results, if it was saved.
+    package let saved: String
+    /// Sorted set: part → its place; a list where Celery is told not to order them.
+    package var parts: String { saved + ".j" }
+    /// String: how many parts were added while it ran.
+    package var extras: String { saved + ".t" }
+    /// String: how many parts it was sent with.
+    package var size: String { saved + Self.sizeEnding }
+    /// Set: members whose part is there.
+    package var counted: String { saved + ".d" }
+    /// String: the token of whoever ends it, or `done`.
+    package var claim: String { saved + ".c" }
+
+    fileprivate init(_ group: String) { saved = Self.stem + group }
+
+    /// The group of a key that holds a size; nil for another key.
+    static func group(ofSize key: String) -> String? {
+        guard key.hasPrefix(stem), key.hasSuffix(sizeEnding) else { return nil }
+        return String(key.dropFirst(stem.count).dropLast(sizeEnding.count))
+    }
+
+    /// The sizes of all chords.
+    static let sizePattern = stem + "*" + sizeEnding
 }
 
 /// Where messages are kept that will not run again by themselves.
@@ -124,7 +166,8 @@ extension RedisKeys {
         [
             (unacked, "hash"), (unackedIndex, "zset"), (delayed, "zset"),
             (delayedMessages, "hash"), (workers, "zset"), (presence, "hash"), (ticks, "hash"),
-            (counters, "hash"), (fence, "string"), (cancelled, "zset"),
+            (counters, "hash"), (fence, "string"), (cancelled, "zset"), (openChords, "zset"),
+            (openChordEntries, "hash"), (staging, "zset"),
             (revoked, "zset"), (revokedStamps, "zset"),
         ] + Grave.allCases.flatMap { [(graveOrder($0), "zset"), (graveEntries($0), "hash")] }
     }

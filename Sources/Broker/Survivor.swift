@@ -27,14 +27,12 @@ struct Survivor {
     let bytes: [UInt8]
     let step: Int
     /// Set when it is not to go back.
-    private(set) var buried: BuriedMessage?
-    /// What its caller is told then.
-    private(set) var result: ResultRecord?
+    private(set) var condemned: Condemnation?
 
     /// Judges a message; without a death, or with one that does not count, it always goes back.
     init(
         _ raw: [UInt8], tag: String, queue: QueueName, after death: Death? = nil,
-        limit: Int = .max, at now: Date = .distantPast
+        options: BrokerOptions, at now: Date = .distantPast
     ) {
         guard let message = try? JobMessage(decoding: raw, limits: WireLimits()) else {
             // Its next holder puts it in quarantine; it has nowhere to count deaths.
@@ -46,6 +44,7 @@ struct Survivor {
             $0.counts(for: tag, before: message.deaths.count) ? $0.worker.text : nil
         }
         bytes = (try? message.redelivered(countingDeathOf: counted)) ?? raw
+        let limit = options.weakened.brake ? Int.max : options.maximumDeaths
         guard let counted, message.deaths.count + 1 >= limit else { return }
         let workers = (message.deaths + [counted]).joined(separator: ", ")
         let report = FailureReport(
@@ -54,9 +53,6 @@ struct Survivor {
             pythonType: .workerLost)
         let delivery = Delivery(
             raw: bytes, lease: Lease(tag: tag), queue: queue, step: step, reservedAt: now)
-        buried = BuriedMessage(
-            delivery, id: message.id, name: message.name, because: report,
-            attempts: message.retries + 1, history: message.errorHistory(), at: now)
-        if message.ignoreResult != true { result = .failure(report, of: message, at: now) }
+        condemned = Condemnation(report, of: delivery, ran: true, options: options, at: now)
     }
 }

@@ -1,3 +1,6 @@
+import Broker
+import JobModel
+
 /// Why jobs could not be enqueued; some of a batch may have been.
 public struct EnqueueError: Error, Sendable, CustomStringConvertible {
     /// An open set of reasons.
@@ -13,6 +16,8 @@ public struct EnqueueError: Error, Sendable, CustomStringConvertible {
         public static let refused = Code(name: "refused")
         /// More jobs in one call than ``Enqueuer/maximumBatch``, or a job too large.
         public static let limit = Code(name: "limit")
+        /// The workflow makes no sense as it is written.
+        public static let canvas = Code(name: "canvas")
         /// The address cannot be used.
         public static let address = Code(name: "address")
     }
@@ -24,4 +29,26 @@ public struct EnqueueError: Error, Sendable, CustomStringConvertible {
 
     /// The message.
     public var description: String { message }
+}
+
+extension EnqueueError {
+    init(_ error: BrokerError) {
+        let code: Code =
+            switch error.code {
+            case .unavailable, .timeout: .unavailable
+            case .limit: .limit
+            default: .refused
+            }
+        self.init(code: code, message: error.message)
+    }
+
+    init(_ error: CanvasError) {
+        let code: Code =
+            switch error.code {
+            case "canvas.payload": .payload
+            case "canvas.too_large": .limit
+            default: .canvas
+            }
+        self.init(code: code, message: error.message)
+    }
 }

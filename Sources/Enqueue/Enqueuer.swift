@@ -15,13 +15,19 @@ public import Logging
 public struct Enqueuer: Sendable {
     /// The most jobs in one call.
     public static let maximumBatch = 10_000
+    /// The most messages that one workflow may begin with.
+    public static let maximumMembers = CanvasPublisher.maximumMessages
 
     private let broker: any Broker
+    private let rules: CanvasRules
     private let time: any TimeSource
 
-    /// An enqueuer over a broker that exists already.
-    package init(broker: any Broker, time: any TimeSource = SystemTime()) {
+    /// An enqueuer over a broker that exists already; `rules` say where jobs go that name no queue.
+    package init(
+        broker: any Broker, rules: CanvasRules = CanvasRules(), time: any TimeSource = SystemTime()
+    ) {
         self.broker = broker
+        self.rules = rules
         self.time = time
     }
 
@@ -35,6 +41,7 @@ public struct Enqueuer: Sendable {
         } catch {
             throw EnqueueError(code: .address, message: error.message)
         }
+        rules = CanvasRules()
         time = SystemTime()
     }
 
@@ -59,7 +66,7 @@ public struct Enqueuer: Sendable {
         var messages: [OutgoingMessage] = []
         messages.reserveCapacity(payloads.count)
         for (payload, options) in payloads {
-            let body = try body(of: payload, for: Work.name)
+            let body = try body(of: payload, for: job)
             messages.append(message(Work.name, body, options, policy: Work.policy))
         }
         return try await send(messages)
@@ -78,21 +85,32 @@ public struct Enqueuer: Sendable {
         return ids[0]
     }
 
-    private func body<Payload: Encodable>(
-        of payload: Payload, for name: JobName
+    /// Sends a workflow, or a single signature; returns the id under which its result will be.
+    ///
+    /// Up to ``maximumMembers`` of its tasks may begin at once; many are sent in parts, so that
+    /// others get their turn at the server between them. A call that throws may have sent some.
+    ///
+    /// - Throws: ``EnqueueError`` with code `canvas` when the signature makes no sense.
+    @discardableResult
+    public func apply(_ signature: Signature) async throws(EnqueueError) -> SentSignature {
+        let publisher = CanvasPublisher(rules: rules, now: time.now)
+        let publication: Publication
+        let sent: SentSignature
+        do throws(CanvasError) {
+            (publication, sent) = try publisher.publication(of: signature)
+        } catch { throw EnqueueError(error) }
+        do throws(BrokerError) {
+            try await broker.publish(publication)
+        } catch { throw EnqueueError(error) }
+        return sent
+    }
+
+    private func body<Work: Job>(
+        of payload: Work.Payload, for job: Work.Type
     ) throws(EnqueueError) -> MessageBody {
-        let value: JSONValue
-        do {
-            value = try JSONValue(encoding: payload)
-        } catch {
-            throw EnqueueError(
-                code: .payload, message: "the payload of \(name) cannot be encoded: \(error)")
-        }
-        guard case .object(let kwargs) = value else {
-            throw EnqueueError(
-                code: .payload, message: "the payload of \(name) is not a struct with named fields")
-        }
-        return MessageBody(args: [], kwargs: kwargs)
+        do throws(CanvasError) {
+            return MessageBody(args: [], kwargs: try job.keywords(of: payload))
+        } catch { throw EnqueueError(error) }
     }
 
     private func message(
@@ -119,15 +137,7 @@ public struct Enqueuer: Sendable {
         }
         do throws(BrokerError) {
             try await broker.enqueue(messages)
-        } catch {
-            let code: EnqueueError.Code =
-                switch error.code {
-                case .unavailable, .timeout: .unavailable
-                case .limit: .limit
-                default: .refused
-                }
-            throw EnqueueError(code: code, message: error.message)
-        }
+        } catch { throw EnqueueError(error) }
         return messages.map(\.id)
     }
 }

@@ -38,6 +38,14 @@ extension Job {
     public static var policy: JobPolicy { JobPolicy() }
 }
 
+/// A job that can be an error callback and wants to know more than the id of what failed.
+///
+/// Linked as one by a Swift or Python producer, and sent by a worker that knows it, its first three
+/// arguments are the request (an object with `id`, `task`, `root_id`, `group`), the exception
+/// (`exc_type`, `exc_message`, `exc_module`) and the traceback (text or null); its own follow. A job
+/// that is not a `FailureHandler` is given the id of the failed task only, as in Celery.
+public protocol FailureHandler: Job {}
+
 /// What a body says when it did not fail.
 public enum Verdict: Sendable, Equatable {
     /// The work is done; `result` is what `AsyncResult.get()` returns.

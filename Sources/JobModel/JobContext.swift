@@ -2,9 +2,6 @@ public import Logging
 
 /// What a running job may know about itself, and what it may ask for.
 public struct JobContext: Sendable {
-    /// Tells whoever waits for the result how the job stands.
-    package typealias StateReport = @Sendable (_ state: String, _ meta: JSONValue) async throws -> Void
-
     /// The task id.
     public let id: JobID
     /// The task name.
@@ -27,9 +24,7 @@ public struct JobContext: Sendable {
     public let time: any TimeSource
 
     private let baseLogger: Logger
-    private let message: JobMessage?
-    private let draft: CanvasDraft?
-    private let report: StateReport?
+    private let scope: JobScope?
 
     /// Carries the job's facts; add no payloads and no secrets.
     ///
@@ -43,7 +38,7 @@ public struct JobContext: Sendable {
     }
 
     /// The message it was sent by, read anew each time; `nil` in tests of single jobs.
-    public var request: JobRequest? { message.map { JobRequest($0) } }
+    public var request: JobRequest? { scope.map { JobRequest($0.message) } }
 
     /// Sends a job, or a whole workflow, in the same step in which this job is settled as done.
     ///
@@ -54,16 +49,16 @@ public struct JobContext: Sendable {
     /// - Throws: ``CanvasError`` when it cannot be written.
     @discardableResult
     public func send(_ signature: Signature) throws(CanvasError) -> SentSignature {
-        guard let draft else { throw Self.outside }
-        return try draft.send(signature)
+        guard let scope else { throw Self.outside }
+        return try scope.send(signature)
     }
 
     /// Adds a member to the chord that this job is itself a member of, as ``send(_:)`` does.
     ///
     /// - Throws: ``CanvasError`` when it cannot be written, or this job is in no chord.
     public func addToChord(_ signature: Signature) throws(CanvasError) {
-        guard let draft else { throw Self.outside }
-        try draft.addPart(signature)
+        guard let scope else { throw Self.outside }
+        try scope.addToChord(signature)
     }
 
     /// Tells whoever waits for the result how the job stands, in a state of its own such as
@@ -71,7 +66,7 @@ public struct JobContext: Sendable {
     ///
     /// - Throws: what the result store throws.
     public func report(state: String, _ meta: JSONValue = .null) async throws {
-        try await report?(state, meta)
+        try await scope?.report(state, meta)
     }
 
     private static let outside = CanvasError(
@@ -93,16 +88,15 @@ public struct JobContext: Sendable {
         self.fence = fence
         baseLogger = logger
         self.time = time
-        message = nil
-        draft = nil
-        report = nil
+        scope = nil
     }
 
     /// Makes the context of a run.
     package init(
-        _ message: JobMessage, from delivery: Delivery, maximumAttempts: Int, draft: CanvasDraft,
-        report: StateReport?, logger: Logger, time: any TimeSource
+        _ scope: JobScope, from delivery: Delivery, maximumAttempts: Int, logger: Logger,
+        time: any TimeSource
     ) {
+        let message = scope.message
         id = message.id
         name = message.name
         queue = delivery.queue
@@ -114,8 +108,6 @@ public struct JobContext: Sendable {
         fence = delivery.lease.fence
         baseLogger = logger
         self.time = time
-        self.message = message
-        self.draft = draft
-        self.report = report
+        self.scope = scope
     }
 }

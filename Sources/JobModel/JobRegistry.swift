@@ -1,16 +1,46 @@
 /// The jobs one worker can run, by name: built once, never changed.
 public struct JobRegistry: Sendable {
     private let jobs: [JobName: RegisteredJob]
+    /// Those that every worker has, beside its own.
+    package let builtIns: Set<JobName>
 
     /// Collects jobs; two with one name are a bug and trap.
     public init(_ jobs: [RegisteredJob]) {
         self.jobs = Dictionary(jobs.map { ($0.name, $0) }) { first, _ in
             preconditionFailure("two jobs are named \(first.name)")
         }
+        builtIns = []
+    }
+
+    private init(_ jobs: [JobName: RegisteredJob], builtIns: Set<JobName>) {
+        self.jobs = jobs
+        self.builtIns = builtIns
+    }
+
+    /// The same with jobs that every worker has; one of the worker's own goes before them.
+    package func adding(builtIns added: [RegisteredJob]) -> JobRegistry {
+        let new = added.filter { jobs[$0.name] == nil }
+        return JobRegistry(
+            jobs.merging(new.map { ($0.name, $0) }) { own, _ in own },
+            builtIns: builtIns.union(new.map(\.name)))
     }
 
     /// The job of that name, if this worker has it.
     public subscript(name: JobName) -> RegisteredJob? { jobs[name] }
+
+    /// What a publisher of workflows needs to know of these jobs.
+    package var canvasRules: CanvasRules {
+        var rules = CanvasRules()
+        for (name, job) in jobs {
+            rules.queues[name] = job.policy.queue
+            if !job.policy.storesResult { rules.resultless.insert(name) }
+            if job.handlesFailures { rules.failureHandlers.insert(name) }
+            if let hard = job.policy.hardTimeLimit {
+                rules.limits[name] = (hard, job.policy.timeLimit)
+            }
+        }
+        return rules
+    }
 
     /// Every name, sorted.
     public var names: [JobName] { jobs.keys.sorted { $0.text < $1.text } }
@@ -22,6 +52,8 @@ public struct RegisteredJob: Sendable {
     public let name: JobName
     /// Queue, retries and limits.
     public let policy: JobPolicy
+    /// Whether it wants to know more of a failure than an id.
+    package let handlesFailures: Bool
 
     private let body: @Sendable (MessageBody, JobContext) async throws -> Verdict
 
@@ -29,10 +61,32 @@ public struct RegisteredJob: Sendable {
     public init<Work: Job>(_ job: Work) {
         name = Work.name
         policy = Work.policy
+        handlesFailures = Work.self is any FailureHandler.Type
         body = { message, context in
             let payload = try PayloadDecoder.decode(
                 Work.Payload.self, args: message.args, kwargs: message.kwargs)
             return try await job.run(payload, in: context)
+        }
+    }
+
+    /// A job made of a closure, for those too small for a type of their own.
+    ///
+    /// ```swift
+    /// RegisteredJob("sums.add") { (sum: Sum, _) in try .done(sum.x + sum.y) }
+    /// ```
+    ///
+    /// With `handlesFailures` it is told of failures as a ``FailureHandler`` is.
+    public init<Payload: Decodable & Sendable>(
+        _ name: JobName, policy: JobPolicy = JobPolicy(), handlesFailures: Bool = false,
+        run: @escaping @Sendable (Payload, JobContext) async throws -> Verdict
+    ) {
+        self.name = name
+        self.policy = policy
+        self.handlesFailures = handlesFailures
+        body = { message, context in
+            let payload = try PayloadDecoder.decode(
+                Payload.self, args: message.args, kwargs: message.kwargs)
+            return try await run(payload, context)
         }
     }
 

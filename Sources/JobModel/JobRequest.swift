@@ -23,7 +23,8 @@ public struct JobRequest: Sendable {
 
     /// The headers that its sender added.
     public var ownHeaders: JSONObject {
-        JSONObject(headers.filter { !Self.protocolHeaders.contains($0.key) }.map { ($0.key, $0.value) })
+        JSONObject(
+            headers.filter { !Self.protocolHeaders.contains($0.key) }.map { ($0.key, $0.value) })
     }
 
     /// The name shown in place of the job's, if one was given.

@@ -5,6 +5,7 @@ package enum LogKey {
     package static let jobAttempt = "job.attempt"
     package static let queueName = "queue.name"
     package static let graveName = "grave.name"
+    package static let groupID = "group.id"
     package static let workerID = "worker.id"
     package static let outcome = "outcome"
     package static let durationMs = "duration_ms"

@@ -60,16 +60,20 @@ package struct PythonCelery: Sendable {
         guard let scripts else { throw FixtureError("the folder of Python scripts is missing") }
         self.redis = redis
         self.scripts = scripts
-        let repository = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-            .deletingLastPathComponent().deletingLastPathComponent()
-        python =
-            ProcessInfo.processInfo.environment["BACKHAUL_TEST_PYTHON"]
-            ?? repository.appendingPathComponent(".run/venv/bin/python").path
+        python = Self.interpreter
         guard FileManager.default.isExecutableFile(atPath: python) else {
             throw FixtureError(
                 "there is no Python with Celery at \(python): run `make bootstrap` (or `make test`)"
             )
         }
+    }
+
+    /// `BACKHAUL_TEST_PYTHON`, or the virtual environment of the working copy.
+    package static var interpreter: String {
+        let repository = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+            .deletingLastPathComponent().deletingLastPathComponent()
+        return ProcessInfo.processInfo.environment["BACKHAUL_TEST_PYTHON"]
+            ?? repository.appendingPathComponent(".run/venv/bin/python").path
     }
 
     // MARK: Client
@@ -90,24 +94,34 @@ package struct PythonCelery: Sendable {
     }
 
     private func ask(_ jobs: [JSONValue], wait: Double?) async throws -> [Answer] {
-        let directory = try TemporaryDirectory(prefix: "backhaul-python")
+        let directory = try TemporaryDirectory(prefix: "backhaul-request")
         let request: JSONValue = [
             "jobs": .array(jobs), "wait": wait.map { .number(JSONNumber($0)) } ?? .null,
         ]
         let file = directory.path(of: "request.json")
         try Data(request.encoded()).write(to: URL(fileURLWithPath: file))
+        let text = try await run(
+            "client.py", [file], within: .seconds(30) + .seconds((wait ?? 0) * Double(jobs.count)))
+        return try JSONValue(parsing: Array(text.utf8)).decoded()
+    }
+
+    /// Runs one of the scripts on this Redis; returns what it prints.
+    package func run(
+        _ script: String, _ arguments: [String] = [], within limit: Duration = .seconds(120)
+    ) async throws -> String {
+        let directory = try TemporaryDirectory(prefix: "backhaul-python")
         let output = directory.path(of: "output")
         let errors = directory.path(of: "errors")
         let child = try ChildProcess(
-            python, [scripts.appendingPathComponent("client.py").path, redis, file],
+            python, [scripts.appendingPathComponent(script).path, redis] + arguments,
             in: directory.path, environment: environment([:]), output: output, errors: errors)
-        try await child.exit(within: .seconds(30) + .seconds((wait ?? 0) * Double(jobs.count)))
+        try await child.exit(within: limit)
         guard child.exitCode == 0 else {
             let text = FileManager.default.contents(atPath: errors) ?? Data()
-            throw FixtureError("the Python client failed: \(String(decoding: text, as: UTF8.self))")
+            throw FixtureError("\(script) failed: \(String(decoding: text, as: UTF8.self))")
         }
-        let text = FileManager.default.contents(atPath: output) ?? Data()
-        return try JSONValue(parsing: [UInt8](text)).decoded()
+        return String(
+            decoding: FileManager.default.contents(atPath: output) ?? Data(), as: UTF8.self)
     }
 
     func environment(_ more: [String: String]) -> [String: String] {
@@ -150,7 +164,7 @@ package struct PythonCelery: Sendable {
             python,
             [
                 "-m", "celery", "-A", "tasks", "worker", "--pool", "threads", "--concurrency", "1",
-                "--queues", "celery,provisioning",
+                "--queues", "celery,provisioning,python",
             ] + (social ?? ["--loglevel", "INFO", "--without-gossip", "--without-mingle"]),
             in: directory.path,
             environment: environment([

@@ -9,6 +9,10 @@ struct Conclusion: Sendable {
     /// What is known of an unreadable message.
     let salvaged: MessageError?
     let outcome: Outcome
+    /// The run, when there was one.
+    let scope: JobScope?
+    /// The record of an earlier run that succeeded, found instead of running.
+    let stored: StoredSuccess?
     /// Whether somebody may wait for the result.
     let storesResult: Bool
     /// How long the body ran.
@@ -18,13 +22,17 @@ struct Conclusion: Sendable {
 
     init(
         delivery: Delivery, message: JobMessage?, salvaged: MessageError? = nil,
-        outcome: Outcome, storesResult: Bool = true, elapsed: Duration = .zero,
+        outcome: Outcome, scope: JobScope? = nil, stored: StoredSuccess? = nil,
+        storesResult: Bool = true,
+        elapsed: Duration = .zero,
         isSlotLost: Bool = false
     ) {
         self.delivery = delivery
         self.message = message
         self.salvaged = salvaged
         self.outcome = outcome
+        self.scope = scope
+        self.stored = stored
         self.storesResult = storesResult
         self.elapsed = elapsed
         self.isSlotLost = isSlotLost

@@ -7,6 +7,8 @@ import Logging
 /// Never throws, and never crashes on what it is given.
 struct JobRunner: Sendable {
     let registry: JobRegistry
+    /// What is known of the jobs that workflows send.
+    let rules: CanvasRules
     let options: WorkerOptions
     let runs: ActiveRuns
     let cancellations: CancellationWatch
@@ -15,6 +17,7 @@ struct JobRunner: Sendable {
     let lease: LeaseKeeper
     /// Where effects are recorded, if anywhere.
     let effects: (any EffectLedger)?
+    let states: StateReporter
     let classifier: OutcomeClassifier
     let events: TaskEvents
     let time: any TimeSource
@@ -67,12 +70,24 @@ struct JobRunner: Sendable {
                 delivery: delivery, message: message, outcome: known,
                 storesResult: message.ignoreResult.map { !$0 } ?? job.policy.storesResult)
         }
+        if let stored = await storedSuccess(of: message) {
+            return Conclusion(
+                delivery: delivery, message: message, outcome: .repeated(result: stored.result),
+                stored: stored,
+                storesResult: message.ignoreResult.map { !$0 } ?? job.policy.storesResult)
+        }
         guard !message.deaths.isEmpty else { return await run(job, message, from: delivery) }
         let conclusion = await suspects.run(delivery, deaths: message.deaths.count) {
             await run(job, message, from: delivery)
         }
         return conclusion
             ?? Conclusion(delivery: delivery, message: message, outcome: .released)
+    }
+
+    /// The result, when a worker has stored it and died before it could settle the message.
+    private func storedSuccess(of message: JobMessage) async -> StoredSuccess? {
+        guard options.storesResults else { return nil }
+        return try? await states.broker.success(of: message.id)
     }
 
     /// What the record of effects says; nil when it says nothing, or cannot be asked: the body's own
@@ -103,15 +118,21 @@ struct JobRunner: Sendable {
             let outcome = classifier.outcome(ofUnreadable: error)
             return Conclusion(delivery: delivery, message: message, outcome: outcome)
         }
-        if let part = body.unsupportedCanvasPart {
-            let outcome = classifier.outcome(ofUnsupportedCanvas: part)
+        let task: CanvasTask?
+        do {
+            task = try CanvasTask(message, body)
+        } catch {
+            let outcome = classifier.outcome(ofMalformedCanvas: error)
             return Conclusion(delivery: delivery, message: message, outcome: outcome)
         }
+        let scope = JobScope(message, body, task: task, rules: rules, time: time) {
+            [states] state, meta in
+            try await states.report(state, meta, of: message, body)
+        }
         let context = JobContext(
-            id: message.id, name: message.name, queue: delivery.queue,
-            attempt: message.retries + 1,
-            maximumAttempts: job.policy.retry.maximumRetries + 1,
-            rootID: message.rootID, fence: delivery.lease.fence, logger: logger, time: time)
+            scope, from: delivery, maximumAttempts: job.policy.retry.maximumRetries + 1,
+            logger: logger, time: time)
+        await states.started(message, body, job)
         let limits = RunLimits(
             message: message, policy: job.policy, set: tuning.limits(of: job.name),
             margin: options.hardLimitMargin)
@@ -125,7 +146,7 @@ struct JobRunner: Sendable {
             of: end, cut: run.cut, limits: limits, retries: message.retries,
             policy: job.policy.retry)
         return Conclusion(
-            delivery: delivery, message: message, outcome: outcome,
+            delivery: delivery, message: message, outcome: outcome, scope: scope,
             storesResult: message.ignoreResult.map { !$0 } ?? job.policy.storesResult,
             elapsed: elapsed, isSlotLost: end.isAbandoned)
     }
@@ -133,17 +154,4 @@ struct JobRunner: Sendable {
 
 extension BodyRun.End {
     fileprivate var isAbandoned: Bool { if case .abandoned = self { true } else { false } }
-}
-
-extension MessageBody {
-    /// The first canvas part that this worker would have to carry on, and cannot yet.
-    fileprivate var unsupportedCanvasPart: String? {
-        ["callbacks", "errbacks", "chain", "chord"].first { part in
-            switch embed[part] {
-            case nil, .null: false
-            case .array(let items): !items.isEmpty
-            default: true
-            }
-        }
-    }
 }

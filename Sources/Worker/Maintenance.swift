@@ -78,7 +78,7 @@ package struct MaintenanceLoop: Sendable {
         self.outage = outage.witness(name)
     }
 
-    /// Promotion, reclaiming and trimming side by side, as workers and schedulers run them.
+    /// Promotion, reclaiming, trimming and ending chords side by side, as workers and schedulers run them.
     package static func all(
         broker: any Broker, options: WorkerOptions, outage: Outage, metrics: WorkerMetrics? = nil,
         logger: Logger
@@ -91,6 +91,8 @@ package struct MaintenanceLoop: Sendable {
             MaintenanceLoop("promote", outage: outage, promoter.runOnce),
             MaintenanceLoop("reclaim", outage: outage, reaper.runOnce),
             MaintenanceLoop("trim", outage: outage, keeper.runOnce),
+            MaintenanceLoop(
+                "chords", outage: outage, ChordKeeper(broker: broker, logger: logger).runOnce),
         ]
     }
 

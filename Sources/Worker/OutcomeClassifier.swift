@@ -98,13 +98,13 @@ struct OutcomeClassifier: Sendable {
                 message: "no job is named \(name.text.prefix(200))", pythonType: .notRegistered))
     }
 
-    /// A message whose workflow this worker cannot carry on: running it would forget the rest.
-    func outcome(ofUnsupportedCanvas part: String) -> Outcome {
-        .quarantined(
-            FailureReport(
-                code: "canvas.unsupported", type: "UnsupportedCanvas",
-                message: "the message carries `\(part)`, which this worker cannot carry on yet"))
+    /// A message whose workflow cannot be read: running its job would forget the rest.
+    func outcome(ofMalformedCanvas error: CanvasError) -> Outcome {
+        .quarantined(report(of: error))
     }
+
+    /// A job that is done, but what follows it cannot be written.
+    func report(ofUnwritable error: CanvasError) -> FailureReport { report(of: error) }
 
     private func report(of error: any Error) -> FailureReport {
         switch error {
@@ -127,7 +127,7 @@ struct OutcomeClassifier: Sendable {
         case let error as CanvasError:
             FailureReport(
                 code: error.code, type: "CanvasError", message: error.message,
-                pythonType: .valueError)
+                pythonType: error.code == "canvas.empty" ? .improperlyConfigured : .valueError)
         default:
             FailureReport(
                 code: "error", type: String(describing: type(of: error)),

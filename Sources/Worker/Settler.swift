@@ -6,15 +6,34 @@ import Telemetry
 
 /// Gathers conclusions and settles them in batches, one round trip each.
 ///
-/// A batch that Redis refuses or never answers is tried again until it is answered: a lease that ran
-/// out meanwhile is an answer too. Only a worker that stops gives up, after `settleLimit`: the jobs
-/// come back when its lease ends. Processors wait only when `maximumUnsettled` are pending.
+/// What Redis refuses or never answers is tried again until it is answered: a lease that ran out
+/// meanwhile is an answer too. What is refused holds up nobody: a server that is out of memory
+/// refuses a retry and takes the success that makes room for it. Only a worker that stops gives up,
+/// after `settleLimit`: the jobs come back when its lease ends. Processors wait only when more than
+/// `maximumUnsettled` are not settled.
 final class Settler: Sendable {
+    /// What is to be settled, made once: a repeat says word for word the same.
+    private struct Attempt {
+        let conclusion: Conclusion
+        let settling: Settling
+        var isRepeat = false
+    }
+
+    /// What was tried in vain, the longest waiting first; `run()` alone has it.
+    private struct Backlog {
+        var attempts: [Attempt] = []
+        var nextTry: ContinuousClock.Instant
+    }
+
     private struct State {
         var pending: [Conclusion] = []
+        /// How many are being tried, or were in vain.
+        var triedCount = 0
         var crowded: [CheckedContinuation<Void, Never>] = []
         var isDraining = false
         var isClosed = false
+
+        func hasRoom(_ limit: Int) -> Bool { isDraining || pending.count + triedCount <= limit }
     }
 
     private let state = Locked(State())
@@ -28,6 +47,7 @@ final class Settler: Sendable {
     private let witness: Outage.Witness
     private let journal: Journal
     private let metrics: WorkerMetrics
+    private let clock = ContinuousClock()
 
     init(
         broker: any Broker, plan: SettlementPlan, options: WorkerOptions, held: HeldLeases,
@@ -49,14 +69,13 @@ final class Settler: Sendable {
         if conclusion.elapsed > .zero { pace.record(conclusion.elapsed) }
         let isCrowded = state.withLock { state in
             state.pending.append(conclusion)
-            return state.pending.count > options.maximumUnsettled && !state.isDraining
+            return !state.hasRoom(options.maximumUnsettled)
         }
         arrival.raise()
         guard isCrowded else { return }
         await withCheckedContinuation { continuation in
             let hasRoom = state.withLock { state in
-                let hasRoom =
-                    state.pending.count <= options.maximumUnsettled || state.isDraining
+                let hasRoom = state.hasRoom(options.maximumUnsettled)
                 if !hasRoom { state.crowded.append(continuation) }
                 return hasRoom
             }
@@ -66,17 +85,16 @@ final class Settler: Sendable {
 
     /// Settles until closed and empty.
     func run() async {
+        var backlog = Backlog(nextTry: clock.now)
         while true {
-            let (batch, crowded, isClosed) = state.withLock { state in
-                let batch = Array(state.pending.prefix(options.batchSize * 2))
-                state.pending.removeFirst(batch.count)
-                defer { state.crowded = [] }
-                return (batch, state.crowded, state.isClosed)
-            }
-            for continuation in crowded { continuation.resume() }
+            let isDue = !backlog.attempts.isEmpty && backlog.nextTry <= clock.now
+            let batch = isDue ? takeRefused(from: &backlog) : takePending()
             if !batch.isEmpty {
-                await settleUntilAnswered(batch)
-            } else if isClosed {
+                await settle(batch, isDue: isDue, &backlog)
+                letIn(triedCount: backlog.attempts.count)
+            } else if !backlog.attempts.isEmpty {
+                await arrival.wait(upTo: backlog.nextTry - clock.now)
+            } else if isClosedAndEmpty {
                 return
             } else {
                 await arrival.wait()
@@ -103,35 +121,83 @@ final class Settler: Sendable {
         arrival.raise()
     }
 
-    private func settleUntilAnswered(_ batch: [Conclusion]) async {
-        var open = batch.map { (conclusion: $0, settling: plan.settling($0)) }
-        var isRepeat = false
-        while !open.isEmpty {
-            do throws(BrokerError) {
-                let answers = try await broker.settle(open.map(\.settling))
-                let answered = zip(open, answers).filter { $0.1 != .refused }
-                held.remove(answered.lazy.map(\.0.conclusion.delivery))
-                for ((conclusion, _), answer) in answered {
-                    journal.record(conclusion, answer, isRepeat: isRepeat)
-                }
-                open = zip(open, answers).filter { $0.1 == .refused }.map(\.0)
-                guard !open.isEmpty else { break }
-                throw BrokerError(code: .server, message: "Redis refused to settle jobs")
-            } catch {
-                isRepeat = true
-                metrics.settleRepeated(open.count)
-                metrics.set(.unsettled, to: open.count + pendingCount)
-                let wait = witness.began(error)
-                if isClosed, outage.age > options.settleLimit {
-                    journal.recordUnsettled(open.count)
-                    return
-                }
-                try? await Task.sleep(for: wait)
-            }
+    private var batchLimit: Int { options.batchSize * 2 }
+
+    private func takePending() -> [Attempt] {
+        let conclusions = state.withLock { state in
+            let conclusions = Array(state.pending.prefix(batchLimit))
+            state.pending.removeFirst(conclusions.count)
+            state.triedCount += conclusions.count
+            return conclusions
         }
-        witness.ended()
-        if isRepeat { metrics.set(.unsettled, to: pendingCount) }
+        return conclusions.map { Attempt(conclusion: $0, settling: plan.settling($0)) }
     }
 
-    private var isClosed: Bool { state.withLock { $0.isClosed } }
+    private func takeRefused(from backlog: inout Backlog) -> [Attempt] {
+        let attempts = Array(backlog.attempts.prefix(batchLimit))
+        backlog.attempts.removeFirst(attempts.count)
+        return attempts
+    }
+
+    /// Tries once; what remains goes to the end of the backlog, so that each has its turn.
+    private func settle(_ batch: [Attempt], isDue: Bool, _ backlog: inout Backlog) async {
+        do throws(BrokerError) {
+            let answers = try await broker.settle(batch.map(\.settling))
+            let answered = zip(batch, answers).filter { $0.1 != .refused }
+            held.remove(answered.lazy.map(\.0.conclusion.delivery))
+            for (attempt, answer) in answered {
+                journal.record(attempt.conclusion, answer, isRepeat: attempt.isRepeat)
+            }
+            let refused = zip(batch, answers).filter { $0.1 == .refused }.map(\.0)
+            if !refused.isEmpty {
+                let isFirst = backlog.attempts.isEmpty
+                keep(refused, in: &backlog)
+                // While a repeat brings something, or another one is to come anyway, nobody rests.
+                guard isDue ? answered.isEmpty : isFirst else { return }
+                let error = BrokerError(code: .server, message: "Redis refused to settle jobs")
+                backlog.nextTry = clock.now + witness.began(error)
+                giveUpIfClosed(&backlog)
+            } else {
+                if backlog.attempts.isEmpty { witness.ended() }
+                if isDue { metrics.set(.unsettled, to: backlog.attempts.count + pendingCount) }
+            }
+        } catch {
+            keep(batch, in: &backlog)
+            let wait = witness.began(error)
+            giveUpIfClosed(&backlog)
+            // Nobody is there to take anything.
+            if !backlog.attempts.isEmpty { try? await Task.sleep(for: wait) }
+            backlog.nextTry = clock.now
+        }
+    }
+
+    private func keep(_ batch: [Attempt], in backlog: inout Backlog) {
+        for var attempt in batch {
+            attempt.isRepeat = true
+            backlog.attempts.append(attempt)
+        }
+        metrics.settleRepeated(batch.count)
+        metrics.set(.unsettled, to: backlog.attempts.count + pendingCount)
+    }
+
+    private func giveUpIfClosed(_ backlog: inout Backlog) {
+        guard state.withLock({ $0.isClosed }), outage.age > options.settleLimit else { return }
+        journal.recordUnsettled(backlog.attempts.count)
+        backlog.attempts = []
+    }
+
+    /// Lets those in who waited for room, once there is some.
+    private func letIn(triedCount: Int) {
+        let crowded: [CheckedContinuation<Void, Never>] = state.withLock { state in
+            state.triedCount = triedCount
+            guard state.hasRoom(options.maximumUnsettled) else { return [] }
+            defer { state.crowded = [] }
+            return state.crowded
+        }
+        for continuation in crowded { continuation.resume() }
+    }
+
+    private var isClosedAndEmpty: Bool {
+        state.withLock { $0.isClosed && $0.pending.isEmpty }
+    }
 }

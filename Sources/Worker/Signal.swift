@@ -39,6 +39,24 @@ final class Signal: Sendable {
             if isRaised { continuation.resume() }
         }
     }
+
+    /// Returns once the flag has been raised, and lowers it, or after `limit`.
+    func wait(upTo limit: Duration) async {
+        await withTaskGroup(of: Bool.self) { group in
+            group.addTask {
+                await self.wait()
+                return true
+            }
+            group.addTask {
+                try? await Task.sleep(for: limit)
+                return false
+            }
+            let isRaised = await group.next() ?? true
+            // The wait hears no cancellation. At worst it was raised just now, and is once more.
+            if !isRaised { raise() }
+            group.cancelAll()
+        }
+    }
 }
 
 /// A gate that many tasks wait at until it is opened.

@@ -50,6 +50,8 @@ package struct WorkerOptions: Sendable {
     package var events = EventOptions()
     /// Whether results are stored at all.
     package var storesResults = true
+    /// How much they tell, and when they are written.
+    package var results = ResultRules()
 
     package init(queues: [QueueName]) {
         precondition(!queues.isEmpty, "a worker serves at least one queue")

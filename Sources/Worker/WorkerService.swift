@@ -38,6 +38,7 @@ package final class WorkerService: Sendable {
     private let logger: Logger
     let held: HeldLeases
     let runs = ActiveRuns()
+    let clock = LogicalClock()
     let lease: LeaseKeeper
     let fetcher: Fetcher
     private let settler: Settler
@@ -77,7 +78,9 @@ package final class WorkerService: Sendable {
         self.logger = logger
         self.admission = admission
         self.onStuck = onStuck
+        let registry = registry.adding(builtIns: CeleryTasks.all(over: registry))
         let worker = WorkerID(text: presence.worker)
+        let rules = registry.canvasRules
         let pace = Pace()
         let metrics =
             given
@@ -96,7 +99,7 @@ package final class WorkerService: Sendable {
         ) { [runs] in WorkerBeat(active: runs.count, processed: journal.total) }
         self.events = events
         let settler = Settler(
-            broker: broker, plan: SettlementPlan(time: time, storesResults: options.storesResults),
+            broker: broker, plan: SettlementPlan(rules: rules, time: time, options: options),
             options: options, held: held, pace: pace, outage: outage, journal: journal,
             metrics: metrics)
         self.settler = settler
@@ -108,12 +111,16 @@ package final class WorkerService: Sendable {
             broker: broker, runs: runs, interval: options.cancellationInterval)
         let tuning = JobTuning()
         runner = JobRunner(
-            registry: registry, options: options, runs: runs, cancellations: cancellations,
-            tuning: tuning,
+            registry: registry, rules: rules, options: options, runs: runs,
+            cancellations: cancellations, tuning: tuning,
             suspects: SuspectLane(
                 broker: broker, worker: worker, maximumDeaths: options.maximumDeaths),
-            lease: lease, effects: effects, classifier: OutcomeClassifier(time: time),
-            events: told, time: time, logger: logger)
+            lease: lease, effects: effects,
+            states: StateReporter(
+                broker: broker, options: options, processID: presence.processID, time: time,
+                logger: logger),
+            classifier: OutcomeClassifier(time: time), events: told, time: time,
+            logger: logger)
         let giveBack: @Sendable ([Delivery]) async -> Void = { deliveries in
             for delivery in deliveries {
                 await settler.settle(

@@ -24,7 +24,9 @@ struct ModuleOptionsTests {
             "worker.lease_renewal_seconds": "9", "worker.visibility_timeout_seconds": "11",
             "worker.grace_seconds": "12", "worker.wait_seconds": "13",
             "limits.envelope_bytes": "2000", "results.enabled": "false",
-            "results.expires_seconds": "14", "dead.maximum_entries": "15",
+            "results.expires_seconds": "14", "results.failure_expires_seconds": "23",
+            "results.extended": "true", "results.track_started": "true",
+            "results.errors_even_if_ignored": "true", "dead.maximum_entries": "15",
             "quarantine.maximum_entries": "16", "dead.maximum_age_seconds": "21",
             "quarantine.maximum_age_seconds": "22", "http.allow": "10.0.0.0/8",
             "http.connect_timeout_seconds": "17", "http.total_timeout_seconds": "19",
@@ -41,6 +43,7 @@ struct ModuleOptionsTests {
         #expect(options.lease == .seconds(18))
         #expect(options.visibilityTimeout == .seconds(11))
         #expect(options.resultExpires == .seconds(14))
+        #expect(options.failureExpires == .seconds(23))
         #expect(options.maximumDead == 15)
         #expect(options.maximumQuarantined == 16)
         #expect(options.maximumDeadAge == .seconds(21))
@@ -64,6 +67,9 @@ struct ModuleOptionsTests {
         #expect(options.waitLimit == .seconds(13))
         #expect(options.limits.envelopeBytes == 2000)
         #expect(!options.storesResults)
+        #expect(options.results.areExtended)
+        #expect(options.results.trackStarted)
+        #expect(options.results.storesIgnoredErrors)
     }
 
     @Test("the supervisor gets its number of processes and its time")

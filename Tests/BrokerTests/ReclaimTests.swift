@@ -1,5 +1,6 @@
 import Foundation
 import JobModel
+import Mailbox
 import Redis
 import TestSupport
 import Testing
@@ -138,6 +139,30 @@ struct ReclaimTests {
         }
         renewal.cancel()
         #expect(try await fixture.raw.send(RedisCommand("ZCARD", "unacked_index")).int == 1)
+    }
+
+    @Test("a server that is out of memory renews leases, and lists a new worker")
+    func renewOutOfMemory() async throws {
+        let fixture = try await BrokerFixture()
+        try await fixture.enqueue(1)
+        _ = try await fixture.raw.send(RedisCommand("CONFIG", "SET", "maxmemory", "1"))
+        let newcomer = WorkerID(host: "test", processID: 2, random: 8)
+        let tag = try await fixture.reserve(1, as: newcomer)[0].lease.tag
+        _ = try await fixture.raw.send(RedisCommand("DEL", "backhaul:workers"))
+        let answers = Locked([[String]]())
+        let renewal = fixture.broker.keepLease(
+            of: fixture.presence(of: newcomer), every: .milliseconds(20)
+        ) {
+            [tag]
+        } renewed: { gone in
+            answers.withLock { $0.append(gone) }
+        }
+        try await eventually(within: .seconds(60)) { answers.withLock { $0.count } >= 3 }
+        renewal.cancel()
+        #expect(answers.withLock { $0.allSatisfy(\.isEmpty) })
+        let deadline = try await fixture.raw.send(
+            RedisCommand("ZSCORE", "backhaul:workers", newcomer.text))
+        #expect((deadline.int ?? 0) > 0)
     }
 
     @Test("what a reserve took whose answer was lost is put back by its own worker")

@@ -34,6 +34,7 @@ enum SwiftRules {
         "Sources/Broker/RedisLeaseRenewal.swift": "how long ago this process renewed its lease",
         "Sources/Worker/ActiveRuns.swift": "how long a body has run, and when it must end",
         "Sources/Worker/Outage.swift": "how long an outage lasted, for its log line",
+        "Sources/Worker/Settler.swift": "when what Redis refused is tried again",
     ]
 
     /// Modules whose deadlines are those of sockets and threads, or that choose the clock for all.

@@ -78,9 +78,9 @@ struct BadInputTests {
             envelope(
                 body: encoded("[[], {\"colour\": 1}, {}]"))),
         Sample(
-            "a chain this worker cannot carry on", code: "canvas.unsupported",
+            "a chain whose next step has no name", code: "canvas.malformed",
             envelope(
-                body: encoded("[[1], {}, {\"chain\": [{\"task\": \"x\"}]}]"))),
+                body: encoded("[[1], {}, {\"chain\": [{\"args\": []}]}]"))),
         Sample("20 MB", code: "envelope.too_large", String(repeating: "x", count: 20_000_000)),
     ]
 

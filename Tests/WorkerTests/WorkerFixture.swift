@@ -45,6 +45,7 @@ struct WorkerFixture {
     let broker: RedisBroker
     let raw: RedisConnection
     let service: WorkerService
+    let worker = WorkerID(host: "test", processID: 1, random: .random(in: 0...9999))
 
     init(
         _ options: WorkerOptions = .with { _ in }, effects: (any EffectLedger)? = nil,
@@ -64,7 +65,7 @@ struct WorkerFixture {
         service = WorkerService(
             broker: broker, registry: JobRegistry([RegisteredJob(ProbeJob(body: body))]),
             presence: WorkerPresence(
-                worker: WorkerID(host: "test", processID: 1, random: .random(in: 0...9999)),
+                worker: worker,
                 host: "test", processID: 1, queues: [Self.queue],
                 concurrency: options.concurrency, startedAt: Date(), version: "test"),
             options: options, effects: effects, time: SystemTime(), logger: logger)
@@ -111,12 +112,20 @@ struct WorkerFixture {
         return status
     }
 
-    /// Nothing waits, is in flight or is delayed.
+    /// Nothing waits, is in an inbox, in flight or delayed, all at one moment: asked one after the
+    /// other, what moves meanwhile is in none of them.
     func isIdle() async throws -> Bool {
-        let waiting = try await broker.waiting(in: Self.queue).reduce(0, +)
-        let inFlight = try await broker.inFlight()
-        let delayed = try await broker.delayed()
-        return waiting + inFlight + delayed == 0
+        let keys = RedisKeys(prefix: BrokerOptions().keyPrefix)
+        let lists = keys.lists(of: Self.queue)
+        let inboxes = lists.map { keys.inbox(of: worker, for: $0) }
+        let names = [keys.unacked, keys.delayed] + lists + inboxes
+        let count = """
+            local count = redis.call('HLEN', KEYS[1]) + redis.call('ZCARD', KEYS[2])
+            for i = 3, #KEYS do count = count + redis.call('LLEN', KEYS[i]) end
+            return count
+            """
+        let reply = try await raw.send(RedisCommand("EVAL", [count, "\(names.count)"] + names))
+        return reply.int == 0
     }
 }
 

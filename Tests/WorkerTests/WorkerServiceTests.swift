@@ -139,7 +139,7 @@ struct WorkerServiceTests {
             started.add(Date())
             return .done
         }
-        let due = Date(timeIntervalSinceNow: 1)
+        let due = Date(timeIntervalSinceNow: 4)
         let message = fixture.message(1) { $0.eta = due }
         let bytes = message.encoded(origin: "python", deliveryTag: "tag")
         _ = try await fixture.raw.send(RedisCommand("LPUSH", "work", bytes))

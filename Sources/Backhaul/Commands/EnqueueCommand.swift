@@ -4,23 +4,29 @@ import Enqueue
 import Foundation
 import JobModel
 
-/// `backhaul enqueue`: puts one job on a queue.
+/// `backhaul enqueue`: puts one job on a queue, or a whole workflow.
 struct EnqueueCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "enqueue",
-        abstract: "Put one job on a queue, for a Swift or a Python worker.",
+        abstract: "Put one job or a workflow on a queue, for Swift and Python workers.",
         discussion: """
-            Prints the id of the job.
+            Prints the id of the job; of a workflow, the id under which its result will be.
 
             Examples:
               backhaul enqueue isp_framework.process_service_provisioning --args '[42]'
               backhaul enqueue payments.charge_invoice --kwargs '{"invoice_id": 7}'
               backhaul enqueue sla.sweep --queue sla --countdown 60 --priority 9
               backhaul enqueue backhaul.ping --expires 30
+              backhaul enqueue --canvas workflow.json
+
+            A workflow is a signature in Celery's JSON form: what json.dumps(chain(...)) prints.
             """)
 
     @Argument(help: "The job's name, as Celery knows it.")
-    var job: String
+    var job: String?
+
+    @Option(help: ArgumentHelp("Send the signature in this file instead.", valueName: "FILE"))
+    var canvas: String?
 
     @Option(help: ArgumentHelp("Positional arguments.", valueName: "JSON array"))
     var args = "[]"
@@ -48,22 +54,58 @@ struct EnqueueCommand: AsyncParsableCommand {
 
     @OptionGroup var shared: SharedOptions
 
+    func validate() throws {
+        switch (job, canvas) {
+        case (nil, nil): throw ValidationError("name a job, or a file with --canvas")
+        case (_?, _?): throw ValidationError("name a job or --canvas, not both")
+        case (nil, _?):
+            let isPlain = args == "[]" && kwargs == "{}" && queue == nil && priority == nil
+            guard isPlain, countdown == nil, expires == nil, id == nil else {
+                throw ValidationError("with --canvas, the file says everything about its jobs")
+            }
+        case (_?, nil): break
+        }
+    }
+
     func run() async throws {
-        let options = try enqueueOptions(now: SystemTime().now)
-        let (args, kwargs) = try arguments()
-        let composition = Composition(try shared.load())
-        let broker = try composition.broker()
-        let enqueuer = Enqueuer(broker: broker)
+        let settings = try shared.load()
+        let send = try canvas.map(workflow(in:)) ?? job(named: job ?? "")
+        let broker = try Composition(settings).broker()
+        var rules = CanvasRules()
+        rules.queues = BuiltInJobs.queues
         do throws(EnqueueError) {
-            let id = try await enqueuer.enqueue(JobName(job), args: args, kwargs: kwargs, options)
-            print(id)
+            print(try await send(Enqueuer(broker: broker, rules: rules)))
         } catch {
             await broker.close()
             throw CommandFailure(
-                "the job could not be enqueued: \(error)",
-                advice: "check REDIS_URL, then run `backhaul doctor`")
+                "nothing could be enqueued: \(error)",
+                advice: error.code == .canvas || error.code == .limit
+                    ? "the workflow must change" : "check REDIS_URL, then run `backhaul doctor`")
         }
         await broker.close()
+    }
+
+    private typealias Sending = @Sendable (Enqueuer) async throws(EnqueueError) -> JobID
+
+    private func job(named name: String) throws -> Sending {
+        let options = try enqueueOptions(now: SystemTime().now)
+        let (args, kwargs) = try arguments()
+        return { enqueuer throws(EnqueueError) in
+            try await enqueuer.enqueue(JobName(name), args: args, kwargs: kwargs, options)
+        }
+    }
+
+    private func workflow(in path: String) throws -> Sending {
+        guard let data = FileManager.default.contents(atPath: path) else {
+            throw ValidationError("--canvas: \(path) cannot be read")
+        }
+        let signature: Signature
+        do {
+            signature = try Signature(json: try JSONValue(parsing: Array(data)))
+        } catch {
+            throw ValidationError("--canvas: \(path) holds no signature: \(error)")
+        }
+        return { enqueuer throws(EnqueueError) in try await enqueuer.apply(signature).id }
     }
 
     private func enqueueOptions(now: Date) throws -> EnqueueOptions {
@@ -73,7 +115,7 @@ struct EnqueueCommand: AsyncParsableCommand {
                 throw ValidationError("--queue: \(error)")
             }
         } else {
-            options.queue = BuiltInJobs.queues[JobName(job)]
+            options.queue = job.flatMap { BuiltInJobs.queues[JobName($0)] }
         }
         if let priority {
             guard (0...9).contains(priority) else {

@@ -23,6 +23,8 @@ enum Drills {
             RegisteredJob(DrillEffect(ground: ground)),
             RegisteredJob(DrillSleep()), RegisteredJob(DrillHang()), RegisteredJob(DrillCrash()),
             RegisteredJob(DrillFail()), RegisteredJob(DrillAllocate()),
+            RegisteredJob(DrillNumber()), RegisteredJob(DrillGather()), RegisteredJob(DrillAdd()),
+            RegisteredJob(DrillSum()), RegisteredJob(DrillReplace()),
         ]
     }
 
@@ -30,7 +32,8 @@ enum Drills {
     static let queues: [JobName: QueueName] = Dictionary(
         uniqueKeysWithValues: [
             DrillPrepare.name, DrillEffect.name, DrillSleep.name, DrillHang.name, DrillCrash.name,
-            DrillFail.name, DrillAllocate.name,
+            DrillFail.name, DrillAllocate.name, DrillNumber.name, DrillGather.name,
+            DrillAdd.name, DrillSum.name, DrillReplace.name,
         ].map { ($0, queue) })
 
     /// A length of time that a producer asked for.

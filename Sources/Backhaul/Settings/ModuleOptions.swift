@@ -50,7 +50,9 @@ extension Settings {
         options.lease = worker.lease
         options.maximumDeaths = worker.maximumDeaths
         options.visibilityTimeout = worker.visibilityTimeout
+        options.storesResults = results.isEnabled
         options.resultExpires = results.expires
+        options.failureExpires = results.failureExpires
         options.maximumDead = dead.maximumEntries
         options.maximumQuarantined = quarantine.maximumEntries
         options.maximumDeadAge = dead.maximumAge
@@ -86,6 +88,9 @@ extension Settings {
         options.settleLimit = worker.lease
         options.limits = limits
         options.storesResults = results.isEnabled
+        options.results.areExtended = results.areExtended
+        options.results.trackStarted = results.trackStarted
+        options.results.storesIgnoredErrors = results.storesIgnoredErrors
         options.events.sendsHeartbeats = worker.heartbeats
         options.events.tellsOfTasks = worker.events
         return options

@@ -178,6 +178,19 @@ extension SettingKey {
             "results.expires_seconds", \.results.expires, .seconds(0...31_536_000),
             meaning: "How long a result is kept; 0 keeps it for ever."),
         SettingKey(
+            "results.failure_expires_seconds", \.results.failureExpires,
+            .optional(.seconds(0...31_536_000)),
+            meaning: "How long the result of a failure is kept; not set, as long as others."),
+        SettingKey(
+            "results.extended", \.results.areExtended, .truth,
+            meaning: "Whether results also tell name, arguments, worker, retries and queue."),
+        SettingKey(
+            "results.track_started", \.results.trackStarted, .truth,
+            meaning: "Whether it is written that a job has begun; one more write for each job."),
+        SettingKey(
+            "results.errors_even_if_ignored", \.results.storesIgnoredErrors, .truth,
+            meaning: "Whether failures are written even of jobs whose results nobody wants."),
+        SettingKey(
             "dead.maximum_entries", \.dead.maximumEntries,
             .wholeNumber(1...10_000_000, unit: "entries"),
             meaning: "The most dead letters kept; beyond it the oldest are dropped."),

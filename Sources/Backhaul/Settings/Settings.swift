@@ -92,6 +92,12 @@ struct SupervisorSettings: Sendable, Equatable {
 struct ResultsSettings: Sendable, Equatable {
     var isEnabled = true
     var expires: Duration = .seconds(86_400)
+    /// As long as other results when `nil`.
+    var failureExpires: Duration?
+    var areExtended = false
+    var trackStarted = false
+    /// Whether failures are written even where nobody wants the result.
+    var storesIgnoredErrors = false
 }
 
 /// How many messages are kept before the oldest make room, and for how long.

@@ -1,7 +1,7 @@
 /// Why a workflow cannot be carried on as it is written.
-public struct CanvasError: Error, Sendable, Equatable, CustomStringConvertible {
+public struct CanvasError: Error, Sendable, Hashable, CustomStringConvertible {
     /// A stable word: `canvas.malformed`, `canvas.empty`, `canvas.replaced_too_often`,
-    /// `canvas.too_large`.
+    /// `canvas.too_large`, `canvas.payload`.
     package let code: String
     /// One sentence that names the field.
     public let message: String

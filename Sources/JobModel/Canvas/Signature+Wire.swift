@@ -8,7 +8,7 @@ extension Signature {
     /// Fields and options that are unknown here are kept.
     ///
     /// - Throws: ``CanvasError`` `canvas.malformed`, naming the field.
-    package init(json: JSONValue) throws(CanvasError) {
+    public init(json: JSONValue) throws(CanvasError) {
         guard case .object(let members) = json else {
             throw .malformed("signature", "an object", json)
         }
@@ -118,7 +118,10 @@ extension Signature {
             kwargs["tasks"] = .array(members.map(\.json))
         case .chord(let header, let body):
             kwargs["kwargs"] = kwargs["kwargs"] ?? [:]
-            kwargs["header"] = Signature.group(header, options: headerOptions).json
+            kwargs["header"] =
+                headerOptions.isEmpty
+                ? .array(header.map(\.json))
+                : Signature.group(header, options: headerOptions).json
             kwargs["body"] = body.json
         }
         return kwargs

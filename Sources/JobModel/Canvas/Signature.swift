@@ -34,6 +34,8 @@ public struct Signature: Sendable, Hashable {
     package var headerOptions = JSONObject()
     /// Fields that are unknown here, carried on.
     package var unknownFields = JSONObject()
+    /// What went wrong when it was built; said when it is sent, so that building needs no `try`.
+    package var problem: CanvasError?
 
     /// One job by its name, written in any language.
     public init(
@@ -48,36 +50,45 @@ public struct Signature: Sendable, Hashable {
         shape = .task
     }
 
-    private init(_ name: JobName, _ shape: Shape, _ options: JSONObject) {
+    private init(
+        _ name: JobName, _ shape: Shape, _ options: JSONObject, of parts: some Sequence<Signature>
+    ) {
         self.init(name, options: options)
         self.shape = shape
+        problem = parts.lazy.compactMap(\.problem).first
     }
 
     /// Jobs one after the other, each given the result of the one before as its first argument.
     public static func chain(
         _ steps: [Signature], options: JSONObject = JSONObject()
     ) -> Signature {
-        Signature("celery.chain", .chain(steps), options)
+        Signature("celery.chain", .chain(steps), options, of: steps)
     }
 
     /// Jobs that may all run at once.
     public static func group(
         _ members: [Signature], options: JSONObject = JSONObject()
     ) -> Signature {
-        Signature("celery.group", .group(members), options)
+        Signature("celery.group", .group(members), options, of: members)
     }
 
     /// Jobs that may all run at once, and a body that is given the list of their results.
     public static func chord(
         _ header: [Signature], body: Signature, options: JSONObject = JSONObject()
     ) -> Signature {
-        Signature("celery.chord", .chord(header: header, body: body), options)
+        Signature("celery.chord", .chord(header: header, body: body), options, of: header + [body])
     }
 
-    /// The same, ignoring the result of the job before it.
+    /// The same, ignoring the result of the job before it; of a group or chord, all that would be
+    /// given it.
     public var immutable: Signature {
         var copy = self
-        copy.isImmutable = true
+        switch shape {
+        case .task, .chain: copy.isImmutable = true
+        case .group(let members): copy.shape = .group(members.map(\.immutable))
+        case .chord(let header, let body):
+            copy.shape = .chord(header: header.map(\.immutable), body: body)
+        }
         return copy
     }
 

@@ -63,7 +63,8 @@ package struct ControlRequest: Sendable, Equatable {
         replyAddress = try Self.replyAddress(members["reply_to"])
         clock = headers["clock"]?.intValue
         expires = headers["expires"]?.doubleValue.flatMap {
-            $0.isFinite ? Date(timeIntervalSince1970: $0) : nil
+            // Zero is kombu's word for never.
+            $0.isFinite && $0 > 0 ? Date(timeIntervalSince1970: $0) : nil
         }
     }
 

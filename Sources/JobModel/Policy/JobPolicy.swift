@@ -13,6 +13,8 @@ public struct JobPolicy: Sendable, Equatable {
     public var hardTimeLimit: Duration?
     /// Whether the result is kept for `AsyncResult.get()`, unless the message says otherwise.
     public var storesResult: Bool
+    /// Whether it is written that a run has begun, even where that is not done for all jobs.
+    public var tracksStarted = false
     /// How often one worker may begin such a job; `nil` for as often as it can.
     public var rateLimit: RateLimit?
 

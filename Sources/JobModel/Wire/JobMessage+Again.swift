@@ -19,19 +19,31 @@ extension JobMessage {
     ///   - retries: the new count; the attempt counts when it is greater than the present one.
     ///   - eta: when the attempt is due; `nil` for at once.
     ///   - failure: what to add to the error history, if anything.
+    ///   - change: other arguments or another expiry for the next attempt.
+    ///   - limits: what a body may be, when its arguments change.
     ///   - now: the time written beside it.
     /// - Returns: the envelope, as JSON in ASCII.
     /// - Throws: `envelope.*`, which cannot happen to a message that was decoded.
     package func retried(
-        retries: Int, eta: Date?, adding failure: FailureReport?, at now: Date
+        retries: Int, eta: Date?, adding failure: FailureReport?,
+        changing change: RetryChange = RetryChange(), limits: WireLimits = WireLimits(),
+        at now: Date
     ) throws(MessageError) -> [UInt8] {
         var root = try envelope()
+        if protocolOneBody == nil, change.args != nil || change.kwargs != nil {
+            let old = try body(limits: limits)
+            try replace(
+                MessageBody(
+                    args: change.args ?? old.args, kwargs: change.kwargs ?? old.kwargs,
+                    embed: old.embed), in: &root)
+        }
         let eta = eta.map { JSONValue.string(WireDate.text($0)) } ?? .null
         var headers = root["headers"]?.objectValue ?? JSONObject()
         if protocolOneBody == nil {
             headers["retries"] = .number(JSONNumber(retries))
             headers["eta"] = eta
             if retries > self.retries { headers["parent_id"] = .string(id.text) }
+            if let expires = change.expires { headers["expires"] = .string(WireDate.text(expires)) }
         }
         if let failure {
             let entry: JSONValue = [
@@ -45,7 +57,15 @@ extension JobMessage {
         }
         root["headers"] = .object(headers)
         if protocolOneBody != nil {
-            let body = try encodedBody.json(in: raw, limits: Self.unlimited)
+            var body = try encodedBody.json(in: raw, limits: Self.unlimited)
+            if case .object(var members) = body {
+                if let args = change.args { members["args"] = .array(args) }
+                if let kwargs = change.kwargs { members["kwargs"] = .object(kwargs) }
+                if let expires = change.expires {
+                    members["expires"] = .string(WireDate.text(expires))
+                }
+                body = .object(members)
+            }
             ProtocolOne.edit(&root, body: body, retries: retries, eta: eta)
         }
         return JSONValue.object(root).encoded(.python)

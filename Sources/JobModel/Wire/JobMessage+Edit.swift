@@ -39,12 +39,16 @@ extension JobMessage {
     /// - Throws: `envelope.*`, which cannot happen to a message that was decoded.
     package func replacing(_ body: MessageBody) throws(MessageError) -> [UInt8] {
         var root = try envelope()
+        try replace(body, in: &root)
+        return JSONValue.object(root).encoded(.python)
+    }
+
+    func replace(_ body: MessageBody, in root: inout JSONObject) throws(MessageError) {
         guard protocolOneBody == nil else {
-            try editProtocolOne(&root) { members in
+            return try editProtocolOne(&root) { members in
                 members["args"] = .array(body.args)
                 members["kwargs"] = .object(body.kwargs)
             }
-            return JSONValue.object(root).encoded(.python)
         }
         let text = JSONValue.array([.array(body.args), .object(body.kwargs), .object(body.embed)])
             .encoded(.python)
@@ -58,7 +62,6 @@ extension JobMessage {
         headers["argsrepr"] = .string(PythonRepr.tuple(body.args))
         headers["kwargsrepr"] = .string(PythonRepr.dictionary(body.kwargs))
         root["headers"] = .object(headers)
-        return JSONValue.object(root).encoded(.python)
     }
 
     /// The headers in their order; none for a message of protocol 1.

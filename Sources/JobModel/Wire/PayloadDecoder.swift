@@ -2,7 +2,8 @@
 ///
 /// The payload's own `init(from:)` is the parameter list: the nth distinct key that it asks for is
 /// the nth parameter. Synthesised conformances ask in the order of declaration, so the nth
-/// positional argument is the nth stored property. Optional properties may be missing. A payload
+/// positional argument is the nth stored property. Optional properties may be missing. A
+/// ``RawArguments`` is given everything, unread. A payload
 /// that asks for a list gets the positional arguments; one that asks for a single value gets the
 /// only argument.
 package enum PayloadDecoder {
@@ -12,6 +13,11 @@ package enum PayloadDecoder {
     package static func decode<Payload: Decodable>(
         _ type: Payload.Type, args: [JSONValue], kwargs: JSONObject
     ) throws(PayloadError) -> Payload {
+        if Payload.self == RawArguments.self,
+            let raw = RawArguments(args: args, kwargs: kwargs) as? Payload
+        {
+            return raw
+        }
         let binding = PayloadBinding(args: args, kwargs: kwargs)
         let payload: Payload
         do {

@@ -62,7 +62,8 @@ package struct ResultRecord: Sendable, Equatable {
     /// A record with every part given.
     package init(
         state: State, id: JobID, result: JSONValue, traceback: String? = nil,
-        groupID: String? = nil, parentID: String? = nil, dateDone: Date?
+        groupID: String? = nil, parentID: String? = nil, dateDone: Date?,
+        children: [JSONValue] = []
     ) {
         self.state = state
         self.id = id
@@ -71,6 +72,7 @@ package struct ResultRecord: Sendable, Equatable {
         self.groupID = groupID
         self.parentID = parentID
         self.dateDone = dateDone
+        self.children = children
     }
 
     /// The task returned `result`.

@@ -65,6 +65,7 @@ enum DescriptionCommands {
         _ item: String, of name: JobName, _ policy: JobPolicy, at site: ControlSite
     ) -> String? {
         switch item {
+        case "name": name.text
         case "rate_limit": site.tuning.rate(of: name, policy)?.text
         case "queue": policy.queue.text
         case "max_retries": "\(policy.retry.maximumRetries)"

@@ -24,7 +24,8 @@ struct TaskInfo: Sendable {
             "time_start": startedAt.map {
                 .number(JSONNumber($0.timeIntervalSince1970))
             } ?? .null,
-            "acknowledged": false, "delivery_info": .object(request.deliveryInfo),
+            // Celery's word for begun, unless a task asks to be acknowledged late.
+            "acknowledged": .bool(startedAt != nil), "delivery_info": .object(request.deliveryInfo),
             "worker_pid": startedAt.map { _ in .number(JSONNumber(site.processID)) } ?? .null,
         ]
     }

@@ -1,4 +1,5 @@
 import Broker
+import Foundation
 import JobModel
 
 /// Commands that show what there is to do: running, held, put off, revoked.
@@ -23,7 +24,8 @@ enum WorkCommands {
         .inspect("scheduled") { _, site in
             list(try await scheduled(at: site)) { message, info in
                 [
-                    "eta": .string(message.dueAt.pythonText), "priority": timerPriority,
+                    "eta": .string(eta(of: info.message, message.dueAt).pythonText),
+                    "priority": timerPriority,
                     "request": info.json(in: site),
                 ]
             }
@@ -57,6 +59,12 @@ enum WorkCommands {
                     (message, TaskInfo(message: $0, startedAt: nil))
                 }
             }
+    }
+
+    /// When it is due: to the microsecond, as its sender wrote it, for Redis keeps milliseconds.
+    private static func eta(of message: JobMessage, _ due: Date) -> Date {
+        guard let eta = message.eta, abs(eta.timeIntervalSince(due)) < 0.002 else { return due }
+        return eta
     }
 
     private static func found(

@@ -6,7 +6,8 @@ Environment: TEST_REDIS (URL), TEST_VISIBILITY (seconds), TEST_STUCK (jobs never
 import os
 import threading
 
-from celery import Celery
+import redis
+from celery import Celery, chain, signature
 
 app = Celery("tasks", broker=os.environ["TEST_REDIS"], backend=os.environ["TEST_REDIS"])
 app.conf.update(
@@ -42,3 +43,31 @@ def describe(**values):
     types = {key: f"{type(value).__module__}.{type(value).__name__}"
              for key, value in values.items()}
     return {"types": types, "values": values}
+
+
+# The same names as Swift's drills, so that either worker may take each.
+
+@app.task(name="drill.add")
+def add(x, y):
+    return x + y
+
+
+@app.task(name="drill.sum")
+def total(values):
+    return sum(total(value) if isinstance(value, list) else value for value in values)
+
+
+@app.task(name="drill.fail")
+def fail(message, permanently=False):
+    raise RuntimeError(message)
+
+
+@app.task(name="drill.replace", bind=True)
+def replace(self, x, by):
+    first = add.s(x, 0).set(queue="celery")
+    raise self.replace(chain(first, signature(by, app=app)))
+
+
+@app.task(name="python.note")
+def note(label):
+    redis.Redis.from_url(os.environ["TEST_REDIS"]).rpush("test:notes", label)
