@@ -196,7 +196,8 @@ struct WorkflowTests {
             }
         }
         let wanted = rounds.flatMap { round in Self.failingNotes.map { "\(round) \($0)" } }
-        #expect(try await scene.left(wanted), "\(try await scene.notes())")
+        let (isLeft, notes) = (try await scene.left(wanted), try await scene.notes())
+        #expect(isLeft, "\(notes)")
         if let swift { #expect(try await swift.stop().code == 0) }
         try await python.stop()
     }
