@@ -70,7 +70,7 @@ struct StampTests {
         try await fixture.broker.enqueue([stamped(fixture, 1)])
         try await fixture.run {
             let request = try #require(try await requests(fixture).first)
-            #expect(request.stampedHeaders == ["customer", "shift"])
+            #expect(Set(request.stampedHeaders) == ["customer", "shift"])
             #expect(request.stamps == ["customer": "c-7", "shift": "night"])
             try await fixture.broker.enqueue([stamped(fixture, 2)])
             let all = try await requests(fixture, count: 2).map(\.stamps)
@@ -129,19 +129,19 @@ struct StampTests {
             let member = Signature(
                 ProbeJob.name, kwargs: ["number": 2], options: ["queue": "work"])
             try context.send(
-                Signature.chord([member, member], body: Self.next).stamped(["chord": "yes"]))
+                Signature.chord([member, member], body: Self.next).stamped(["season": "spring"]))
             return .done
         }
         try await fixture.broker.enqueue([stamped(fixture)])
         try await fixture.run {
             let request = try #require(try await requests(fixture).first)
-            #expect(request.stamps == ["chord": "yes"])
+            #expect(request.stamps == ["season": "spring"])
             let reply = try await fixture.raw.send(
                 RedisCommand("LINDEX", Self.elsewhere.text, 0))
             let body = try JobMessage(
                 decoding: try #require(reply.bytes), limits: WireLimits()
             ).body(limits: WireLimits())
-            #expect(body.args == [[["chord": "yes"], ["chord": "yes"]]])
+            #expect(body.args == [[["season": "spring"], ["season": "spring"]]])
         }
     }
 }
