@@ -51,7 +51,9 @@ struct WorkflowBadInputTests {
             "chord": ["task": "celery.chord", "subtask_type": "chord", "kwargs": [:]],
         ]
         for (part, value) in parts {
-            var embed: JSONObject = ["callbacks": [Signature("never").on(queue: "never").json]]
+            var embed: JSONObject = [
+                "callbacks": [Signature("never").on(queue: "never").json]
+            ]
             embed[part] = value
             var message = OutgoingMessage(
                 id: JobID(part), name: "drill.add",

@@ -196,8 +196,9 @@ struct WorkflowTests {
             }
         }
         let wanted = rounds.flatMap { round in Self.failingNotes.map { "\(round) \($0)" } }
-        let (isLeft, notes) = (try await scene.left(wanted), try await scene.notes())
-        #expect(isLeft, "\(notes)")
+        let isExact = try await scene.left(wanted)
+        let notes = try await scene.notes()
+        #expect(isExact, "\(notes)")
         if let swift { #expect(try await swift.stop().code == 0) }
         try await python.stop()
     }
