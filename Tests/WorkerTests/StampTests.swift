@@ -120,6 +120,26 @@ struct StampTests {
         }
     }
 
+    @Test("and a job with a stamp that was revoked is not run")
+    func revoked() async throws {
+        let begun = Log<Int>()
+        let fixture = try await WorkerFixture { payload, _ in
+            begun.add(payload.number ?? -1)
+            return .done
+        }
+        try await fixture.broker.revoke([RevokedStamp(name: "customer", value: "c-7")])
+        try await fixture.broker.enqueue([
+            stamped(fixture, 1), fixture.message(2),
+            stamped(fixture, 3) { $0.stamps = ["customer": ["c-9", "c-8"]] },
+        ])
+        try await fixture.run {
+            try await eventually { try await fixture.status(of: 1) == "REVOKED" }
+            try await eventually { try await fixture.status(of: 2) == "SUCCESS" }
+            try await eventually { try await fixture.status(of: 3) == "SUCCESS" }
+        }
+        #expect(begun.all.sorted() == [2, 3])
+    }
+
     @Test("to the members and the body of a chord that a job sends")
     func chord() async throws {
         let fixture = try await WorkerFixture { payload, context in
