@@ -66,7 +66,7 @@ struct ControlFacts {
         }.joined(separator: "\n")
         return """
 
-            software -> backhaul:\(VersionCommand.version) celery-protocol:2
+            software -> backhaul \(VersionCommand.version), celery message protocol 2
             platform -> system:Linux host:\(process.hostName) \
             processors:\(process.activeProcessorCount)
             loader   -> backhaul

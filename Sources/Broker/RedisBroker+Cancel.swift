@@ -47,15 +47,37 @@ extension RedisBroker {
     }
 
     package func revocations(since: Date?) async throws(BrokerError) -> Revocations {
-        let now = try await serverMilliseconds()
+        let sets = [keys.cancelled, keys.revoked, keys.revokedStamps]
+        let from = since.map { "\($0.milliseconds)" } ?? "-inf"
+        // Asked every second by every worker: one write, as long as little is new.
+        let replies = try await pipeline(
+            [RedisCommand("TIME")] + sets.map { page($0, from: from, after: 0) })
+        for reply in replies { if case .error(let error) = reply { throw BrokerError(error) } }
+        guard let seconds = replies[0].array?.first?.int else { throw .unexpected("TIME") }
+        var wishes: [[[UInt8]]] = []
+        for (key, reply) in zip(sets, replies.dropFirst()) {
+            var members = (reply.array ?? []).compactMap(\.bytes)
+            var isFull = members.count == Self.wishesEachCall
+            while isFull {
+                let more = try await send(page(key, from: from, after: members.count))
+                let next = (more.array ?? []).compactMap(\.bytes)
+                members += next
+                isFull = next.count == Self.wishesEachCall
+            }
+            wishes.append(members)
+        }
         var found = Revocations()
-        found.ended = try await wishes(in: keys.cancelled, since: since).map(Self.id)
-        found.revoked = try await wishes(in: keys.revoked, since: since).map(Self.id)
-        found.stamps = try await wishes(in: keys.revokedStamps, since: since)
-            .compactMap(RevokedStamp.init(record:))
+        found.ended = wishes[0].map(Self.id)
+        found.revoked = wishes[1].map(Self.id)
+        found.stamps = wishes[2].compactMap(RevokedStamp.init(record:))
         // A script that began before may write a little later.
-        found.next = Date(timeIntervalSince1970: Double(now - 1000) / 1000)
+        found.next = Date(timeIntervalSince1970: Double(seconds) - 1)
         return found
+    }
+
+    private func page(_ key: String, from: String, after offset: Int) -> RedisCommand {
+        RedisCommand(
+            "ZRANGEBYSCORE", key, from, "+inf", "LIMIT", offset, Self.wishesEachCall)
     }
 
     private static func id(_ bytes: [UInt8]) -> JobID {
@@ -75,21 +97,5 @@ extension RedisBroker {
             dropped += Int(try await run(call).int ?? 0)
         }
         return dropped
-    }
-
-    private func wishes(in key: String, since: Date?) async throws(BrokerError) -> [[UInt8]] {
-        let from = since.map { "\($0.milliseconds)" } ?? "-inf"
-        var members: [[UInt8]] = []
-        var page: [RedisValue]
-        repeat {
-            page =
-                try await send(
-                    RedisCommand(
-                        "ZRANGEBYSCORE", key, from, "+inf", "LIMIT", members.count,
-                        Self.wishesEachCall)
-                ).array ?? []
-            members += page.compactMap(\.bytes)
-        } while page.count == Self.wishesEachCall
-        return members
     }
 }

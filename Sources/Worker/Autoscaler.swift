@@ -35,7 +35,9 @@ final class Autoscaler: Sendable {
     }
 
     /// Looks until cancelled.
-    func run(_ clock: some Clock<Duration>) async {
+    func run(_ clock: any Clock<Duration> = ContinuousClock()) async { await follow(clock) }
+
+    private func follow(_ clock: some Clock<Duration>) async {
         let start = clock.now
         while (try? await clock.sleep(for: Self.interval)) != nil {
             look(at: start.duration(to: clock.now))

@@ -38,7 +38,6 @@ package final class WorkerService: Sendable {
     private let logger: Logger
     let held: HeldLeases
     let runs = ActiveRuns()
-    let clock = LogicalClock()
     let lease: LeaseKeeper
     let fetcher: Fetcher
     private let settler: Settler
@@ -104,6 +103,7 @@ package final class WorkerService: Sendable {
             metrics: metrics)
         self.settler = settler
         let note = PresenceNote(presence, queues: options.queues)
+        if let least = options.autoscale?.lowerBound { note.note(concurrency: least) }
         lease = LeaseKeeper(
             broker: broker, presence: { note.presence }, options: options, held: held, runs: runs,
             metrics: metrics)
@@ -170,7 +170,7 @@ package final class WorkerService: Sendable {
             await withTaskGroup(of: Void.self) { maintenance in
                 for loop in maintenanceLoops { maintenance.addTask { await loop.run() } }
                 maintenance.addTask { await self.remote?.run() }
-                maintenance.addTask { await self.autoscaler?.run(ContinuousClock()) }
+                maintenance.addTask { await self.autoscaler?.run() }
                 maintenance.addTask {
                     await self.quieting.wait()
                     await self.fetcher.quiet()

@@ -109,7 +109,7 @@ struct SettingsLoaderTests {
         "results.errors_even_if_ignored": "true", "dead.maximum_entries": "1",
         "quarantine.maximum_entries": "1", "dead.maximum_age_seconds": "1",
         "quarantine.maximum_age_seconds": "0", "worker.start_anyway": "true",
-        "worker.events": "true", "worker.heartbeats": "false",
+        "worker.events": "true", "worker.heartbeats": "false", "worker.autoscale_min": "2",
         "scheduler.file": "other.yaml",
         "http.allow": "10.0.0.0/8", "http.connect_timeout_seconds": "1",
         "http.total_timeout_seconds": "5", "http.response_bytes": "0",

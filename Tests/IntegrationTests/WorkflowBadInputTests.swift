@@ -51,12 +51,14 @@ struct WorkflowBadInputTests {
             "chord": ["task": "celery.chord", "subtask_type": "chord", "kwargs": [:]],
         ]
         for (part, value) in parts {
+            var embed: JSONObject = [
+                "callbacks": [Signature("never").on(queue: "never").json]
+            ]
+            embed[part] = value
             var message = OutgoingMessage(
-                id: JobID(part), name: "drill.add", body: MessageBody(args: [1, 2], kwargs: [:]),
-                queue: "drills")
+                id: JobID(part), name: "drill.add",
+                body: MessageBody(args: [1, 2], kwargs: [:], embed: embed), queue: "drills")
             message.groupID = "g"
-            message.body.embed["callbacks"] = [Signature("never").on(queue: "never").json]
-            message.body.embed[part] = value
             try await fleet.queues.broker.enqueue([message])
         }
         let swift = try Self.worker(fleet)

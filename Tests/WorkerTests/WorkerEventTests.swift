@@ -155,7 +155,7 @@ struct WorkerEventTests {
         }
     }
 
-    @Test("an election is answered, and moves the clock")
+    @Test("in an election it stands without hope, answers, and moves the clock")
     func election() async throws {
         let fixture = try await WorkerFixture { _, _ in .done }
         let monitor = try await EventMonitor(fixture.server)
@@ -176,5 +176,13 @@ struct WorkerEventTests {
         let answer = try #require(monitor.last("worker-elect-ack"))
         #expect(answer["id"] == "e1")
         #expect(try #require(answer["clock"]?.intValue) > 1000)
+        // It stands too, once, and before it answers; the caller's time is lower and wins.
+        let types = monitor.events.compactMap { $0["type"]?.stringValue }
+        let own = monitor.events.filter { $0["sw_ident"] == "backhaul" && $0["topic"] == "task" }
+        #expect(own.count == 1)
+        #expect(try #require(own.first?["clock"]?.intValue) > 1000)
+        let stood = try #require(
+            monitor.events.firstIndex { $0["type"] == "worker-elect" && $0["sw_ident"] != nil })
+        #expect(try #require(types.firstIndex(of: "worker-elect-ack")) > stood)
     }
 }

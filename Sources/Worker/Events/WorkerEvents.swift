@@ -39,8 +39,7 @@ final class WorkerEvents: Sendable {
                 group.addTask { await self.beatOnAndOn() }
                 group.addTask {
                     let inbox = self.broker.electionInbox()
-                    await ElectionVoter(inbox: inbox, tasks: self.tasks, clock: self.tasks.clock)
-                        .run()
+                    await ElectionVoter(inbox: inbox, tasks: self.tasks, timer: self.timer).run()
                 }
             }
             await sender.run()
