@@ -307,7 +307,7 @@ struct RemoteControlTests {
                 ("add_consumer", [:]), ("autoscale", ["max": 3]),
                 ("time_limit", ["task_name": "test.probe", "soft": -1]),
                 ("revoke_by_stamped_headers", ["headers": ["novalue"]]), ("hello", [:]),
-                ("enable_events", [:]), ("objgraph", [:]), ("pool_restart", [:]),
+                ("objgraph", [:]), ("pool_restart", [:]),
             ] as [(String, JSONObject)] {
                 let answer = try await client.ask(method, arguments)
                 #expect(answer?["error"]?.stringValue?.isEmpty == false, "\(method)")
@@ -403,6 +403,20 @@ struct RemoteControlTests {
             #expect(answer?["revoked"] == ["theirs"])
             #expect(answer?["clock"]?.intValue ?? 0 > clock)
             #expect(try await client.ask("hello", ["from_node": "probe@test"]) == .some(.null))
+        }
+    }
+
+    @Test("events are switched on and off, and it is said when that changes nothing")
+    func events() async throws {
+        let (fixture, client) = try await fixture()
+        try await fixture.run {
+            for answer in ["enabled", "already enabled"] {
+                #expect(try await client.ask("enable_events") == .ok("task events \(answer)"))
+            }
+            for answer in ["disabled", "already disabled"] {
+                #expect(try await client.ask("disable_events") == .ok("task events \(answer)"))
+            }
+            #expect(try await client.ask("heartbeat") == .some(.null))
         }
     }
 
