@@ -38,7 +38,6 @@ package final class WorkerService: Sendable {
     private let logger: Logger
     let held: HeldLeases
     let runs = ActiveRuns()
-    let clock = LogicalClock()
     let lease: LeaseKeeper
     let fetcher: Fetcher
     private let settler: Settler
