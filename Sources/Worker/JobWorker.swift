@@ -52,7 +52,7 @@ public final class JobWorker: Sendable {
         var control = ControlPorts()
         control.conf = { _ in options.reportedSettings }
         control.report = {
-            "\nsoftware -> celery:5.7 in the words of backhaul:\(options.version)\n"
+            "\nsoftware -> celery:5.7 (spoken by Backhaul) service:\(options.version)\n"
                 + "platform -> host:\(host)\n"
         }
         control.residentBytes = { ResidentMemory.bytes() }

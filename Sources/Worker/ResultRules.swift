@@ -17,7 +17,8 @@ package struct ResultRules: Sendable, Equatable {
         from queue: QueueName, options: WorkerOptions
     ) -> ResultRecord {
         guard areExtended else { return record }
-        let body = body ?? (try? message.body(limits: options.limits)) ?? MessageBody(args: [], kwargs: [:])
+        let body =
+            body ?? (try? message.body(limits: options.limits)) ?? MessageBody(args: [], kwargs: [:])
         let request = JobRequest(message)
         var extended = ResultRecord.Extension(
             name: message.name, args: body.args, kwargs: body.kwargs, worker: options.nodeName,

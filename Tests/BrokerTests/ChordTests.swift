@@ -148,6 +148,43 @@ struct ChordTests {
         #expect(try await fixture.keysWithoutEnd().isEmpty)
     }
 
+    @Test("a chord with more members than its size says ends once, with the first of them")
+    func sizeTooSmall() async throws {
+        let fixture = try await ChordFixture()
+        try await fixture.send(chord(["a", "b", "c"].map(ChordFixture.member)))
+        _ = try await fixture.base.raw.send(RedisCommand("SET", Self.group + ".s", 2, "EX", 60))
+        for delivery in try await fixture.take(3) {
+            _ = try await fixture.broker.settle([try fixture.success(delivery, 1)])
+        }
+        #expect(try await fixture.takeBody() == [[1, 1]])
+        #expect(try await fixture.take().isEmpty)
+        #expect(try await fixture.keysWithoutEnd().isEmpty)
+    }
+
+    @Test("a chord that Redis refuses to end does not keep others from ending")
+    func refusedEnd() async throws {
+        let fixture = try await ChordFixture {
+            $0.chords.maximumPartsAtOnce = 0
+            $0.chords.claim = .seconds(1)
+        }
+        let broken = Signature(
+            "test.body", options: ["task_id": "broken", "queue": "no-list"])
+        try await fixture.send(
+            .chord([ChordFixture.member("a")], body: broken, options: ["task_id": "h"]))
+        try await fixture.send(chord([ChordFixture.member("b")]))
+        _ = try await fixture.base.raw.send(RedisCommand("SET", "no-list", "text"))
+        for delivery in try await fixture.take(2) {
+            _ = try await fixture.broker.settle([try fixture.success(delivery, 1)])
+        }
+        _ = try await fixture.broker.tendChords(limit: 10)
+        #expect(try await fixture.takeBody() == [[1]])
+        _ = try await fixture.base.raw.send(RedisCommand("DEL", "no-list"))
+        try await eventually("the other one ends, too") {
+            _ = try await fixture.broker.tendChords(limit: 10)
+            return try await fixture.base.length("no-list") == 1
+        }
+    }
+
     @Test("a part that a member adds is waited for, and counted before the member's own")
     func extraPart() async throws {
         let fixture = try await ChordFixture()

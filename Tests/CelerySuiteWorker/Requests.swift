@@ -131,7 +131,9 @@ enum Requests {
         case .string(let text): text
         case .number(let number): number.text
         case .bool(let flag): flag ? "True" : "False"
-        case .null, .array, .object: ""
+        // Bytes that are text.
+        case .object(let members): members["__value__"]?.stringValue ?? ""
+        case .null, .array: ""
         }
     }
 }

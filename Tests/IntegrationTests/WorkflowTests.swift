@@ -60,9 +60,11 @@ private struct WorkflowFleet {
 
 @Suite("Workflows of Swift and Python jobs", .serialized, .timeLimit(.minutes(10)))
 struct WorkflowTests {
-    private static func draw(_ count: Int, _ name: String) -> (UInt64, [NumberWorkflow]) {
+    private static func draw(
+        _ count: Int, _ name: String, depth: Int = NumberWorkflows.python
+    ) -> (UInt64, [NumberWorkflow]) {
         let random = RepeatableRandom()
-        var workflows = NumberWorkflows(random, name: name)
+        var workflows = NumberWorkflows(random, name: name, depth: depth)
         return (random.seed, (0..<count).map { _ in workflows.next() })
     }
 
@@ -110,19 +112,20 @@ struct WorkflowTests {
     func swiftAlone() async throws {
         let scene = try await WorkflowFleet()
         let swift = try scene.swift()
-        let (seed, workflows) = Self.draw(50, "alone")
-        let answers = try await scene.python(workflows.map(\.signature))
-        for (workflow, answer) in zip(workflows, answers) {
-            #expect(answer["value"]?.intValue == workflow.value, "seed \(seed): \(answer)")
+        let (pythonSeed, fromPython) = Self.draw(40, "from Python")
+        let answers = try await scene.python(fromPython.map(\.signature))
+        for (workflow, answer) in zip(fromPython, answers) {
+            #expect(answer["value"]?.intValue == workflow.value, "seed \(pythonSeed): \(answer)")
         }
-        for workflow in workflows {
+        let (seed, fromSwift) = Self.draw(40, "from Swift", depth: 4)
+        for workflow in fromSwift {
             let sent = try await scene.enqueuer.apply(workflow.signature)
             let value = try await scene.results.value(of: sent, upTo: .seconds(60))
             #expect(value.intValue == workflow.value, "seed \(seed)")
         }
         // Notes are Python's.
         let waiting = try await scene.fleet.queues.waiting(in: "python")
-        #expect(waiting == 2 * workflows.flatMap(\.notes).count)
+        #expect(waiting == (fromPython + fromSwift).flatMap(\.notes).count)
         #expect(try await swift.stop().code == 0)
     }
 
