@@ -35,9 +35,13 @@ public final class JobWorker: Sendable {
         logger: Logger
     ) throws(JobWorkerError) {
         let host = ProcessInfo.processInfo.hostName
+        let registry = JobRegistry(jobs)
+        var brokerOptions = options.broker(host: host)
+        // Whoever ends a chord calls its error callbacks.
+        brokerOptions.canvas = registry.canvasRules
         do throws(BrokerError) {
             broker = try RedisBroker(
-                url: url, options: options.broker(host: host), logger: logger)
+                url: url, options: brokerOptions, logger: logger)
         } catch {
             throw JobWorkerError(code: .address, message: error.message)
         }
@@ -57,7 +61,7 @@ public final class JobWorker: Sendable {
         }
         control.residentBytes = { ResidentMemory.bytes() }
         service = WorkerService(
-            broker: broker, registry: JobRegistry(jobs), presence: presence,
+            broker: broker, registry: registry, presence: presence,
             options: options.worker(host: host), time: time, logger: logger, control: control,
             admission: { _ in
                 // Without it only producers with exchanges of their own miss something.
