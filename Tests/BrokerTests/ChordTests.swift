@@ -132,7 +132,10 @@ struct ChordTests {
         let late = try await fixture.take()[0]
         #expect(
             try await fixture.broker.settle([try fixture.success(late, 1)]) == [.settled])
-        #expect(try await fixture.int("EXISTS", Self.group + ".j") == 0)
+        // What it leaves is forgotten soon.
+        #expect((1...360).contains(try await fixture.int("TTL", Self.group + ".j") ?? -2))
+        #expect(try await fixture.int("ZCARD", "backhaul:chords") == 0)
+        #expect(try await fixture.keysWithoutEnd().isEmpty)
         #expect(try await fixture.take().isEmpty)
     }
 

@@ -263,8 +263,8 @@ def keys_left(ground: Ground) -> list[str]:
     found = []
     for key in ground.redis.scan_iter(count=1000):
         name = key.decode()
-        is_chord = name.startswith(("celery-taskset-meta-", "backhaul:chords", "backhaul:stag"))
-        if is_chord and not name.endswith(".c"):
+        is_open = name.startswith("celery-taskset-meta-") and name.endswith((".s", ".t"))
+        if is_open or name.startswith(("backhaul:chords", "backhaul:stag")):
             found.append(name)
         elif ground.redis.ttl(key) == -1 and not name.startswith(_OWNED):
             found.append(name)
