@@ -129,7 +129,7 @@ let package = Package(
         tests("PostgresTests", ["Postgres", "TestSupport"]),
         tests("HTTPTests", ["HTTP", "TestSupport"]),
         tests("TelemetryTests", ["Telemetry", "Mailbox", "TestSupport"]),
-        tests("BrokerTests", ["Broker", "JobModel", "Redis", "TestSupport"]),
+        tests("BrokerTests", ["Broker", "JobModel", "Redis", "Mailbox", "TestSupport"]),
         tests("StoreTests", ["Store", "Postgres", "JobModel", "TestSupport", log]),
         tests("EnqueueTests", ["Enqueue", "Broker", "JobModel", "Redis", "TestSupport"]),
         tests("JobsTests", ["Jobs", "Store", "Postgres", "HTTP", "JobModel", "TestSupport"]),

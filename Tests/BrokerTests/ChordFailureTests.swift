@@ -1,5 +1,6 @@
 import Foundation
 import JobModel
+import Mailbox
 import Redis
 import TestSupport
 import Testing
@@ -81,6 +82,27 @@ struct ChordFailureTests {
         #expect(try await fixture.takeBody() == [[7, 7]])
         #expect(try await fixture.take().isEmpty)
         #expect(try await fixture.keysWithoutEnd().isEmpty)
+    }
+
+    @Test("a claim that another has taken over ends nothing")
+    func staleClaim() async throws {
+        let fixture = try await ChordFixture { $0.chords.maximumPartsAtOnce = 0 }
+        try await fixture.send(pair())
+        for delivery in try await fixture.take(2) {
+            _ = try await fixture.broker.settle([try fixture.success(delivery, 7)])
+        }
+        let work = fixture.broker.unfinished.withLock { $0.take() }
+        let claim = try #require(work.claims.first)
+        _ = try await fixture.base.raw.send(
+            RedisCommand("SET", Self.group + ".c", "another's", "EX", 60))
+        let before = try await fixture.everything()
+        let end = try await ChordFinisher(broker: fixture.broker)
+            .finish(claim, patiently: false)
+        guard case .lost = end else {
+            Issue.record("it ended what was another's")
+            return
+        }
+        #expect(try await fixture.everything() == before)
     }
 
     @Test("a Python worker that dies with the claim is followed, too")
