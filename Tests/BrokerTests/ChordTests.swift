@@ -54,6 +54,28 @@ struct ChordTests {
         #expect(try await fixture.take().isEmpty)
     }
 
+    @Test("a chord that is sent once more counts members that end before it is told to wait anew")
+    func sentOnceMore() async throws {
+        let fixture = try await ChordFixture()
+        let raw = fixture.base.raw
+        try await fixture.send(pair())
+        for delivery in try await fixture.take(2) {
+            _ = try await fixture.broker.settle([try fixture.success(delivery, 1)])
+        }
+        #expect(try await fixture.takeBody() == [[1, 1]])
+        // As Python does: the members first, and the size before the last of them.
+        try await fixture.send(pair())
+        _ = try await raw.send(RedisCommand("SET", Self.group + ".c", "done", "EX", 300))
+        _ = try await raw.send(RedisCommand("DEL", Self.group + ".s"))
+        let again = try await fixture.take(2)
+        _ = try await fixture.broker.settle([try fixture.success(again[0], 2)])
+        #expect(try await fixture.keysWithoutEnd().isEmpty)
+        _ = try await raw.send(RedisCommand("DEL", Self.group + ".c"))
+        _ = try await raw.send(RedisCommand("SET", Self.group + ".s", 2, "EX", 300))
+        _ = try await fixture.broker.settle([try fixture.success(again[1], 3)])
+        #expect(try await fixture.takeBody() == [[2, 3]])
+    }
+
     @Test("who has lost the lease writes nothing at all")
     func fenced() async throws {
         let fixture = try await ChordFixture()
