@@ -126,7 +126,11 @@ struct ChordSearch: Sendable {
 
     private mutating func look(in grave: Grave) async throws(BrokerError) {
         var scan = broker.scan(grave)
-        while mayLook() {
+        while true {
+            guard left > 0 else {
+                detail.isCut = true
+                return
+            }
             let records = try await scan.next(lookingAt: min(left, 1000))
             if records.isEmpty { return }
             for record in records {

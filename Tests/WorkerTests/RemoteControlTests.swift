@@ -1,4 +1,5 @@
 import Broker
+import Dispatch
 import Foundation
 import JobModel
 import Redis
@@ -12,6 +13,7 @@ struct RemoteControlTests {
     /// A worker whose jobs last until they are cancelled, or do what is given.
     private func fixture(
         concurrency: Int = 2, prefetch: Int = 0, wait: Duration = .seconds(5),
+        control: ControlPorts = ControlPorts(), log: RecordedLog = RecordedLog(),
         body: @escaping @Sendable (ProbeJob.Payload, JobContext) async throws -> Verdict = {
             _, _ in
             try await untilCancelled()
@@ -25,7 +27,7 @@ struct RemoteControlTests {
                 options.prefetch = prefetch
                 options.waitLimit = wait
                 options.cancellationInterval = .milliseconds(50)
-            }, body: body)
+            }, control: control, logger: log.logger, body: body)
         return (fixture, ControlClient(fixture.raw))
     }
 
@@ -274,7 +276,8 @@ struct RemoteControlTests {
 
     @Test("what is no command is answered or logged, and everything else goes on")
     func badInput() async throws {
-        let (fixture, client) = try await fixture { _, _ in .done }
+        let log = RecordedLog()
+        let (fixture, client) = try await fixture(log: log) { _, _ in .done }
         try await fixture.run {
             for bytes in [
                 [0xff, 0xfe], Array("{".utf8), Array(#"{"body": 7}"#.utf8),
@@ -285,6 +288,13 @@ struct RemoteControlTests {
             ] as [[UInt8]] { try await client.publish(bytes) }
             #expect(
                 try await client.ask("nosuch") == ["error": "KeyError('nosuch')"])
+            // One line for each, with the reason.
+            let lines = log.lines.filter { $0.message == "a command cannot be read" }
+            #expect(
+                lines.map { $0.metadata[LogKey.errorCode] } == [
+                    "envelope.json", "envelope.json", "body.content_type", "control.shape",
+                    "control.shape", "control.pattern",
+                ])
             #expect(
                 try await client.ask("revoke") == [
                     "error":
@@ -297,7 +307,7 @@ struct RemoteControlTests {
                 ("add_consumer", [:]), ("autoscale", ["max": 3]),
                 ("time_limit", ["task_name": "test.probe", "soft": -1]),
                 ("revoke_by_stamped_headers", ["headers": ["novalue"]]), ("hello", [:]),
-                ("enable_events", [:]), ("objgraph", [:]), ("pool_restart", [:]),
+                ("objgraph", [:]), ("pool_restart", [:]),
             ] as [(String, JSONObject)] {
                 let answer = try await client.ask(method, arguments)
                 #expect(answer?["error"]?.stringValue?.isEmpty == false, "\(method)")
@@ -305,6 +315,27 @@ struct RemoteControlTests {
             try await fixture.broker.enqueue([fixture.message(1)])
             try await eventually { try await fixture.status(of: 1) == "SUCCESS" }
             #expect(try await client.ask("ping", ["extra": true]) == ["ok": "pong"])
+        }
+    }
+
+    @Test("a command that takes long holds nobody up: neither the next ones nor a job")
+    func slowCommand() async throws {
+        let barrier = DispatchSemaphore(value: 0)
+        var ports = ControlPorts()
+        ports.report = {
+            barrier.wait()
+            return "at last"
+        }
+        let (fixture, client) = try await fixture(control: ports) { _, _ in .done }
+        try await fixture.run {
+            try await client.tell("report")
+            #expect(try await client.ask("ping") == ["ok": "pong"])
+            try await fixture.broker.enqueue([fixture.message(1)])
+            try await eventually { try await fixture.status(of: 1) == "SUCCESS" }
+            // Once for the slow one, once for the next.
+            barrier.signal()
+            barrier.signal()
+            #expect(try await client.ask("report") == ["ok": "at last"])
         }
     }
 
@@ -372,6 +403,22 @@ struct RemoteControlTests {
             #expect(answer?["revoked"] == ["theirs"])
             #expect(answer?["clock"]?.intValue ?? 0 > clock)
             #expect(try await client.ask("hello", ["from_node": "probe@test"]) == .some(.null))
+        }
+    }
+
+    @Test("events are switched on and off, and it is said when that changes nothing")
+    func events() async throws {
+        let (fixture, client) = try await fixture()
+        try await fixture.run {
+            for (method, said) in [
+                ("enable_events", "enabled"), ("enable_events", "already enabled"),
+                ("disable_events", "disabled"), ("disable_events", "already disabled"),
+            ] {
+                let answer = try await client.ask(method)
+                #expect(answer == ["ok": .string("task events \(said)")])
+            }
+            let answer = try await client.ask("heartbeat")
+            #expect(answer == .some(.null))
         }
     }
 

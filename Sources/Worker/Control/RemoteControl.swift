@@ -20,7 +20,6 @@ final class RemoteControl: Sendable {
     private let site: ControlSite
     private let limits: WireLimits
     private let running = Locked(0)
-    private let ended = Signal()
 
     init(_ site: ControlSite) {
         self.site = site
@@ -30,8 +29,15 @@ final class RemoteControl: Sendable {
     /// Listens until cancelled.
     func run() async {
         let inbox = site.broker.controlInbox()
+        var dropped = 0
         await withDiscardingTaskGroup { group in
             while let payload = await inbox.next() {
+                if inbox.dropped > dropped {
+                    site.logger.warning(
+                        "commands were dropped; more came than can be carried out",
+                        metadata: [LogKey.count: "\(inbox.dropped - dropped)"])
+                    dropped = inbox.dropped
+                }
                 guard let request = read(payload) else { continue }
                 let done = Signal()
                 running.withLock { $0 += 1 }
@@ -39,11 +45,10 @@ final class RemoteControl: Sendable {
                     await self.handle(request)
                     self.running.withLock { $0 -= 1 }
                     done.raise()
-                    self.ended.raise()
                 }
                 await wait(for: done)
                 while running.withLock({ $0 }) >= Self.maximumRunning, !Task.isCancelled {
-                    await wait(for: ended)
+                    try? await Task.sleep(for: Self.patience)
                 }
             }
         }

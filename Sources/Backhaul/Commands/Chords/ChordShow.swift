@@ -150,7 +150,8 @@ struct ChordReport: Encodable {
             let shown = lostPlaces.prefix(Self.shownPlaces).map(String.init)
             let more = lostPlaces.count > shown.count ? ", …" : ""
             let places = shown.isEmpty ? "" : ": at place \(shown.joined(separator: ", "))\(more)"
-            lines += ["", "nowhere, of \(messagesSeen) messages: \(lost) members\(places)"]
+            let members = lost == 1 ? "1 member" : "\(lost) members"
+            lines += ["", "nowhere, in \(messagesSeen) messages: \(members)\(places)"]
         }
         if incomplete {
             lines += ["", "stopped after \(messagesSeen) messages; raise --messages"]
