@@ -148,7 +148,7 @@ private indirect enum Tree {
         }
     }
 
-    /// The member's value; those of a group are a list. `nil` while one is missing.
+    /// The member's value, a list where it is a group; `nil` while one is missing.
     func value(_ known: [JobID: ChordPartRecord]) -> JSONValue? {
         switch self {
         case .leaf(let id): return known[id]?.value

@@ -222,10 +222,8 @@ struct ChordSearch: Sendable {
 extension RedisBroker {
     /// A chord with the places of its members; nil when it is not open.
     ///
-    /// - Parameters:
-    ///   - group: the id of the chord's header.
-    ///   - queues: those to look in, beside what others know.
-    ///   - limit: messages that are looked at, at most.
+    /// Looks in `queues`, beside those that others know, and at `limit` messages at most; `group` is
+    /// the id of the chord's header.
     package func findMembers(
         of group: String, queues: [QueueName], lookingAt limit: Int
     ) async throws(BrokerError) -> ChordDetail? {

@@ -61,6 +61,14 @@ package struct MissingMember: Sendable, Equatable {
     /// The message that was found, when it is another's: a step of the chain before it.
     package let behind: String?
     package let place: Place
+
+    package init(index: Double?, id: String?, name: String?, behind: String?, place: Place) {
+        self.index = index
+        self.id = id
+        self.name = name
+        self.behind = behind
+        self.place = place
+    }
 }
 
 /// An open chord, and where its members are.

@@ -9,7 +9,7 @@ extension RedisBroker {
 
     /// The chords that have not ended, of all publishers, those with the oldest last part first.
     ///
-    /// - Parameter limit: keys of the database looked at, at most.
+    /// Looks at `limit` keys of the database at most.
     package func openChords(lookingAt limit: Int) async throws(BrokerError) -> OpenChords {
         var groups: Set<String> = []
         var found = OpenChords()

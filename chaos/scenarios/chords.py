@@ -23,7 +23,7 @@ _MEMBERS = 1000  # of the large chord
 _SMALL_EACH, _SMALL_MEMBERS = 3, 5  # sent before each kill, so that it meets chords that end
 _MILLISECONDS = (350, 750)  # a member sleeps; all together longer than the kills take
 _QUICK = (20, 200)  # the same for small chords
-_BODIES = QUEUE + "-bodies"  # nobody takes from it before all is over, so that bodies can be counted
+_BODIES = QUEUE + "-bodies"  # nobody serves it before all is over, so that bodies can be counted
 _FAR = 0.4  # seconds that each message to and from a far Redis takes at most
 _FAR_WEIGHT = 3  # how much more often it is killed
 _LATER = 3  # priority of the large chord's members: the small ones go first
@@ -146,7 +146,8 @@ def chords(run: Run) -> None:
     doubled = len(bodies) - len(set(bodies))
     outcome.check("doubled", "bodies sent twice", doubled, doubled == 0)
     wrong = sum(not end for end in ends)
-    outcome.check("values", "bodies with a wrong result", wrong, len(ends) == len(sent) > 0 == wrong)
+    holds = len(ends) == len(sent) and wrong == 0
+    outcome.check("values", "bodies with a wrong result", wrong, holds)
     all_of_large = bool(ends) and ends[sent.index(large)]
     outcome.check("values", f"all {_MEMBERS:,} results, in order", all_of_large, all_of_large)
     by_python = len(members) - by_swift
