@@ -10,111 +10,10 @@ import Testing
 
 @Suite("Remote control of a worker")
 struct RemoteControlTests {
-    @Test(
-        "a plain revocation lets a running job go on and stops one that waits; at once for Python")
-    func revoke() async throws {
-        let gate = AsyncGate()
-        let (fixture, client) = try await WorkerFixture.commanded(concurrency: 1) { _, _ in
-            await gate.wait()
-            return .done
-        }
-        try await fixture.broker.enqueue([fixture.message(1), fixture.message(2)])
-        try await fixture.run {
-            try await fixture.running(1)
-            let answer = try await client.ask("revoke", ["task_id": ["job-1", "job-2"]])
-            #expect(answer == ["ok": "tasks {'job-1', 'job-2'} flagged as revoked"])
-            // It waits behind the one that runs, and whoever asks for its result need not.
-            #expect(try await fixture.status(of: 2) == "REVOKED")
-            #expect(try await fixture.status(of: 1) == nil)
-            gate.open()
-            try await eventually { try await fixture.isIdle() }
-            let revoked = try await client.ask("revoked")?.arrayValue?.compactMap(\.stringValue)
-            #expect(revoked?.sorted() == ["job-1", "job-2"])
-        }
-        #expect(try await fixture.status(of: 1) == "SUCCESS")
-        #expect(fixture.service.totals == ["succeeded": 1, "cancelled": 1])
-    }
-
-    @Test("terminate ends a running job, and its result says REVOKED")
-    func terminate() async throws {
-        let (fixture, client) = try await WorkerFixture.commanded()
-        try await fixture.broker.enqueue([fixture.message(1), fixture.message(2)])
-        try await fixture.run {
-            try await fixture.running(2)
-            let answer = try await client.ask(
-                "revoke", ["task_id": "job-1", "terminate": true, "signal": "SIGTERM"])
-            #expect(answer == ["ok": "terminate: job-1"])
-            try await eventually { try await fixture.status(of: 1) == "REVOKED" }
-            #expect(
-                try await client.ask("terminate", ["signal": "KILL", "task_id": "nosuch"])
-                    == ["ok": "terminate: tasks unknown"])
-            #expect(
-                try await client.ask("terminate", ["signal": "SIGXYZ", "task_id": "job-2"])
-                    == ["error": "ValueError('there is no signal of that name')"])
-            try await fixture.running(1)
-            fixture.service.abandon()
-        }
-        #expect(fixture.service.totals["cancelled"] == 1)
-    }
-
-    @Test("a revocation holds for a worker that starts later, by id and by stamp")
-    func durable() async throws {
-        let (fixture, client) = try await WorkerFixture.commanded { _, _ in .done }
-        try await fixture.broker.revoke([JobID("job-1")], terminating: false, storing: [])
-        try await fixture.broker.revoke([RevokedStamp(name: "tenant", value: "7")])
-        try await fixture.broker.enqueue([
-            fixture.message(1),
-            fixture.message(2) { message in
-                message.stampedHeaders = ["tenant"]
-                message.stamps = ["tenant": [3, 7]]
-            },
-            fixture.message(3) { message in
-                message.stampedHeaders = ["tenant"]
-                message.stamps = ["tenant": "8"]
-            },
-        ])
-        try await fixture.run {
-            try await eventually { try await fixture.isIdle() }
-            #expect(try await client.ask("revoked") == ["job-1"])
-        }
-        #expect(fixture.service.totals == ["succeeded": 1, "cancelled": 2])
-        #expect(try await fixture.status(of: 2) == "REVOKED")
-        #expect(try await fixture.status(of: 3) == "SUCCESS")
-    }
-
-    @Test("stamps can be revoked with what runs, or without")
-    func stamps() async throws {
-        let (fixture, client) = try await WorkerFixture.commanded()
-        try await fixture.broker.enqueue([
-            fixture.message(1) { message in
-                message.stampedHeaders = ["tenant"]
-                message.stamps = ["tenant": "7"]
-            }, fixture.message(2),
-        ])
-        try await fixture.run {
-            try await fixture.running(2)
-            #expect(
-                try await client.ask(
-                    "revoke_by_stamped_headers", ["headers": ["tenant": ["7"]]])
-                    == ["ok": "headers {'tenant': ['7']} flagged as revoked, but not terminated"])
-            #expect(fixture.service.runningJobs.count == 2)
-            #expect(
-                try await client.ask(
-                    "revoke_by_stamped_headers", ["headers": ["tenant=9"], "terminate": true])
-                    == ["ok": "headers {'tenant': '9'} were not terminated"])
-            #expect(
-                try await client.ask(
-                    "revoke_by_stamped_headers", ["headers": ["tenant=7"], "terminate": true])
-                    == ["ok": "headers {'tenant': '7'} revoked"])
-            try await eventually { try await fixture.status(of: 1) == "REVOKED" }
-            fixture.service.abandon()
-        }
-    }
-
     @Test("a job over its rate is put off without an attempt, and a lane stays free for others")
     func rateLimit() async throws {
         let attempts = Log<Int>()
-        let (fixture, client) = try await WorkerFixture.commanded { _, context in
+        let (fixture, client) = try await WorkerFixture.controlled { _, context in
             attempts.add(context.attempt)
             return .done
         }
@@ -140,7 +39,7 @@ struct RemoteControlTests {
 
     @Test("time limits that were set hold for jobs that begin then")
     func timeLimit() async throws {
-        let (fixture, client) = try await WorkerFixture.commanded()
+        let (fixture, client) = try await WorkerFixture.controlled()
         try await fixture.run {
             #expect(
                 try await client.ask(
@@ -157,7 +56,7 @@ struct RemoteControlTests {
     @Test("lanes come at once and go when their job is done")
     func lanes() async throws {
         let gate = AsyncGate()
-        let (fixture, client) = try await WorkerFixture.commanded { _, _ in
+        let (fixture, client) = try await WorkerFixture.controlled { _, _ in
             await gate.wait()
             return .done
         }
@@ -188,7 +87,7 @@ struct RemoteControlTests {
     @Test("a queue is served once it was added, and left alone once it was cancelled")
     func queues() async throws {
         let seen = Log<Int>()
-        let (fixture, client) = try await WorkerFixture.commanded(wait: .seconds(60)) {
+        let (fixture, client) = try await WorkerFixture.controlled(wait: .seconds(60)) {
             payload, _ in
             seen.add(payload.number ?? 0)
             return .done
@@ -232,7 +131,7 @@ struct RemoteControlTests {
 
     @Test("with prefetch a busy worker holds messages, and gives them back when it drains")
     func prefetch() async throws {
-        let (fixture, client) = try await WorkerFixture.commanded(concurrency: 1, prefetch: 2)
+        let (fixture, client) = try await WorkerFixture.controlled(concurrency: 1, prefetch: 2)
         try await fixture.broker.enqueue((1...5).map { fixture.message($0) })
         try await fixture.run {
             try await fixture.running(1)
@@ -248,9 +147,125 @@ struct RemoteControlTests {
         #expect(try await fixture.broker.waiting(in: WorkerFixture.queue).reduce(0, +) == 5)
     }
 
+    @Test("what is no command is answered or logged, and everything else goes on")
+    func badInput() async throws {
+        let log = RecordedLog()
+        let (fixture, client) = try await WorkerFixture.controlled(log: log) { _, _ in .done }
+        try await fixture.run {
+            for bytes in [
+                [0xff, 0xfe], Array("{".utf8), Array(#"{"body": 7}"#.utf8),
+                ControlClient.envelope(["method": 7]),
+                ControlClient.envelope(["method": "ping", "arguments": "x"]),
+                ControlClient.envelope(
+                    ["method": "ping", "pattern": "(a+)+$", "matcher": "pcre"]),
+            ] as [[UInt8]] { try await client.publish(bytes) }
+            #expect(
+                try await client.ask("nosuch") == ["error": "KeyError('nosuch')"])
+            // One line for each, with the reason.
+            let lines = log.lines.filter { $0.message == "a command cannot be read" }
+            #expect(
+                lines.map { $0.metadata[LogKey.errorCode] } == [
+                    "envelope.json", "envelope.json", "body.content_type", "control.shape",
+                    "control.shape", "control.pattern",
+                ])
+            #expect(
+                try await client.ask("revoke") == [
+                    "error":
+                        "TypeError(\"revoke() missing 1 required positional argument: 'task_id'\")"
+                ])
+            for (method, arguments) in [
+                ("revoke", ["task_id": ["a", 7]]), ("revoke", ["task_id": [""]]),
+                ("pool_grow", ["n": "many"]), ("pool_grow", ["n": -5]),
+                ("pool_grow", ["n": 9_000_000_000]), ("add_consumer", ["queue": "a\u{6}b"]),
+                ("add_consumer", [:]), ("autoscale", ["max": 3]),
+                ("time_limit", ["task_name": "test.probe", "soft": -1]),
+                ("revoke_by_stamped_headers", ["headers": ["novalue"]]), ("hello", [:]),
+                ("objgraph", [:]), ("pool_restart", [:]),
+            ] as [(String, JSONObject)] {
+                let answer = try await client.ask(method, arguments)
+                #expect(answer?["error"]?.stringValue?.isEmpty == false, "\(method)")
+            }
+            try await fixture.broker.enqueue([fixture.message(1)])
+            try await eventually { try await fixture.status(of: 1) == "SUCCESS" }
+            #expect(try await client.ask("ping", ["extra": true]) == ["ok": "pong"])
+        }
+    }
+
+    @Test("a command that takes long holds nobody up: neither the next ones nor a job")
+    func slowCommand() async throws {
+        let barrier = DispatchSemaphore(value: 0)
+        var ports = ControlPorts()
+        ports.report = {
+            barrier.wait()
+            return "at last"
+        }
+        let (fixture, client) = try await WorkerFixture.controlled(control: ports) { _, _ in .done }
+        try await fixture.run {
+            try await client.tell("report")
+            #expect(try await client.ask("ping") == ["ok": "pong"])
+            try await fixture.broker.enqueue([fixture.message(1)])
+            try await eventually { try await fixture.status(of: 1) == "SUCCESS" }
+            // Once for the slow one, once for the next.
+            barrier.signal()
+            barrier.signal()
+            #expect(try await client.ask("report") == ["ok": "at last"])
+        }
+    }
+
+    @Test("requests for others and requests that came too late are not carried out")
+    func notMeant() async throws {
+        let (fixture, client) = try await WorkerFixture.controlled()
+        let late = Date().timeIntervalSince1970 - 3600
+        try await fixture.run {
+            try await client.tell("pool_grow", ["n": 5], more: ["destination": ["other@test"]])
+            try await client.publish(
+                ControlClient.envelope(
+                    ["method": "pool_grow", "arguments": ["n": 5]],
+                    headers: ["clock": 1, "expires": .number(JSONNumber(late))]))
+            try await client.tell(
+                "pool_grow", ["n": 5], more: ["pattern": "x*", "matcher": "glob"])
+            #expect(
+                try await client.ask("ping", more: ["pattern": "probe@*", "matcher": "glob"])
+                    == ["ok": "pong"])
+            #expect(fixture.service.status.concurrency == 2)
+        }
+    }
+
+    @Test("an answer nobody waits for leaves no key; one that is waited for ends by itself")
+    func replies() async throws {
+        let (fixture, client) = try await WorkerFixture.controlled()
+        try await fixture.run {
+            try await client.tell("ping", replyKey: "gone")
+            #expect(try await client.ask("ping") == ["ok": "pong"])
+            let keys = try await fixture.raw.send(RedisCommand("KEYS", "*.reply.celery.pidbox"))
+            #expect(keys.array == [])
+            let binding = "_kombu.binding.reply.celery.pidbox"
+            let separator = "\u{06}\u{16}"
+            let queue = "slow.reply.celery.pidbox"
+            _ = try await fixture.raw.send(
+                RedisCommand("SADD", binding, "slow\(separator)\(separator)\(queue)"))
+            try await client.tell("ping", replyKey: "slow")
+            try await eventually {
+                try await fixture.raw.send(RedisCommand("LLEN", queue)).int == 1
+            }
+            let life = try await fixture.raw.send(RedisCommand("TTL", queue)).int ?? -1
+            #expect((1...60).contains(life))
+        }
+    }
+
+    @Test("it hears commands again after Redis was restarted")
+    func outage() async throws {
+        let (fixture, client) = try await WorkerFixture.controlled()
+        try await fixture.run {
+            #expect(try await client.ask("ping") == ["ok": "pong"])
+            try await fixture.server.restart()
+            #expect(try await client.ask("ping") == ["ok": "pong"])
+        }
+    }
+
     @Test("clocks are taken in and answered with; hello tells what is revoked")
     func clocksAndHello() async throws {
-        let (fixture, client) = try await WorkerFixture.commanded()
+        let (fixture, client) = try await WorkerFixture.controlled()
         try await fixture.run {
             try await client.publish(
                 ControlClient.envelope(["method": "ping"], headers: ["clock": 500]))
@@ -266,7 +281,7 @@ struct RemoteControlTests {
 
     @Test("events are switched on and off, and it is said when that changes nothing")
     func events() async throws {
-        let (fixture, client) = try await WorkerFixture.commanded()
+        let (fixture, client) = try await WorkerFixture.controlled()
         try await fixture.run {
             for (method, said) in [
                 ("enable_events", "enabled"), ("enable_events", "already enabled"),
@@ -282,7 +297,7 @@ struct RemoteControlTests {
 
     @Test("shutdown drains")
     func shutdown() async throws {
-        let (fixture, client) = try await WorkerFixture.commanded { _, _ in .done }
+        let (fixture, client) = try await WorkerFixture.controlled { _, _ in .done }
         try await fixture.end {
             try await client.tell("shutdown")
         }

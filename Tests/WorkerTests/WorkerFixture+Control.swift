@@ -1,13 +1,11 @@
-import Foundation
 import JobModel
-import Redis
 import TestSupport
 
 @testable import Worker
 
 extension WorkerFixture {
     /// A worker whose jobs last until they are cancelled, or do what is given.
-    static func commanded(
+    static func controlled(
         concurrency: Int = 2, prefetch: Int = 0, wait: Duration = .seconds(5),
         control: ControlPorts = ControlPorts(), log: RecordedLog = RecordedLog(),
         body: @escaping @Sendable (ProbeJob.Payload, JobContext) async throws -> Verdict = {
@@ -27,6 +25,7 @@ extension WorkerFixture {
         return (fixture, ControlClient(fixture.raw))
     }
 
+    /// Returns once so many jobs run.
     func running(_ count: Int) async throws {
         try await eventually(within: .seconds(20), "\(count) running") {
             service.runningJobs.count == count
