@@ -9,7 +9,6 @@ import ProcessControl
 /// ```swift
 /// @main struct Billing {
 ///     static func main() async throws {
-///         JobWorker.holdStopSignals()
 ///         let worker = try JobWorker(
 ///             redis: "redis://127.0.0.1:6379/0", jobs: [RegisteredJob(SendInvoice())],
 ///             options: JobWorkerOptions(queues: ["billing"]), logger: Logger(label: "billing"))
@@ -91,19 +90,11 @@ public final class JobWorker: Sendable {
 
     /// The same, obeying TERM and INT: the first drains, the second cancels what runs and puts it
     /// back, the third is as QUIT: it gives up at once.
-    ///
-    /// ``holdStopSignals()`` must have been called before.
     public func runUntilSignalled() async throws(JobWorkerError) {
         let orders = StopOrders(service)
-        let reader = SignalReader(StopOrders.signals) { orders.handle($0.signal) }
-        defer { reader.close() }
+        defer { orders.close() }
         try await run()
     }
-
-    /// Keeps TERM, INT and QUIT from ending the process, so that a worker can obey them.
-    ///
-    /// To be called first in the program, while it has one thread: others inherit this.
-    public static func holdStopSignals() { SignalReader.block(StopOrders.signals) }
 
     /// Takes nothing more; jobs that run may finish within the grace period.
     public func drain() { service.drain() }

@@ -26,6 +26,8 @@ struct ChordFailureTests {
         _ = try await fixture.broker.settle([try fixture.failure(deliveries[0])])
         #expect(try await fixture.record(of: "body") == nil)
         _ = try await fixture.broker.settle([try fixture.success(deliveries[1], 1)])
+        #expect(try await fixture.record(of: "body") == nil, "the member is seen to fail first")
+        try await fixture.tend()
         let record = try await fixture.record(of: "body")
         #expect(record?["status"] == "FAILURE")
         #expect(record?["result"]?["exc_type"] == "ChordError")
@@ -52,6 +54,7 @@ struct ChordFailureTests {
                 id == "a" ? try fixture.failure(delivery) : try fixture.success(delivery, 1)
             _ = try await fixture.broker.settle([settling])
         }
+        try await fixture.tend()
         #expect(try await fixture.record(of: "inner")?["status"] == "FAILURE")
         let record = try await fixture.record(of: "body")
         #expect(record?["status"] == "FAILURE")
@@ -189,6 +192,7 @@ struct ChordFailureTests {
         ])
         #expect(answers == [.settled, .settled])
         #expect(try await fixture.record(of: "a")?["status"] == "FAILURE")
+        try await fixture.tend()
         #expect(try await fixture.record(of: "body")?["status"] == "FAILURE")
         #expect(
             try await fixture.broker.buried(in: .dead, offset: 0, limit: 1).items[0].code
@@ -209,6 +213,7 @@ struct ChordFailureTests {
             try await fixture.broker.reclaimExpired(limit: 10).poisoned.count == 1
         }
         #expect(try await fixture.record(of: "a")?["status"] == "FAILURE")
+        try await fixture.tend()
         #expect(try await fixture.record(of: "body")?["status"] == "FAILURE")
         #expect(try await fixture.base.census() == [0, 0, 0, 0, 1])
     }

@@ -132,9 +132,9 @@ struct ChordTests {
         let late = try await fixture.take()[0]
         #expect(
             try await fixture.broker.settle([try fixture.success(late, 1)]) == [.settled])
-        // What it leaves is forgotten soon.
-        #expect((1...360).contains(try await fixture.int("TTL", Self.group + ".j") ?? -2))
-        #expect(try await fixture.int("ZCARD", "backhaul:chords") == 0)
+        // It may be the first member of the chord sent once more, and is forgotten soon if it is not.
+        let left = try #require(try await fixture.int("TTL", Self.group + ".j"))
+        #expect((1...3600).contains(left))
         #expect(try await fixture.keysWithoutEnd().isEmpty)
         #expect(try await fixture.take().isEmpty)
     }

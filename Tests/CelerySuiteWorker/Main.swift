@@ -10,7 +10,6 @@ import Worker
 @main
 struct CelerySuiteWorker {
     static func main() async throws {
-        JobWorker.holdStopSignals()
         let environment = ProcessInfo.processInfo.environment
         let side = SideChannel(
             host: environment["REDIS_HOST"] ?? "127.0.0.1",

@@ -68,6 +68,16 @@ struct WorkflowTests {
         return (random.seed, (0..<count).map { _ in workflows.next() })
     }
 
+    private static func text(_ workflow: NumberWorkflow) -> String {
+        String(decoding: workflow.signature.json.encoded(.python), as: UTF8.self)
+    }
+
+    /// What a Python worker complains of, without its chatter.
+    private static func errors(_ python: PythonWorker) -> String {
+        python.log.split(separator: "\n").filter { !$0.contains("INFO") }.suffix(40)
+            .joined(separator: "\n")
+    }
+
     @Test("random workflows on one queue of a Swift and a Python worker give the right values")
     func mixed() async throws {
         let scene = try await WorkflowFleet()
@@ -80,12 +90,17 @@ struct WorkflowTests {
             sent.append(try await scene.enqueuer.apply(workflow.signature))
         }
         let answers = try await scene.python(fromPython.map(\.signature), wait: 120)
-        for (workflow, answer) in zip(fromPython, answers) {
-            #expect(answer["value"]?.intValue == workflow.value, "seed \(otherSeed): \(answer)")
+        for (workflow, answer) in zip(fromPython, answers)
+        where answer["value"]?.intValue != workflow.value {
+            let said = String(decoding: answer.encoded(.python), as: UTF8.self)
+            Issue.record("seed \(otherSeed): \(said) of \(Self.text(workflow))")
         }
         for (workflow, one) in zip(fromSwift, sent) {
-            let value: Int = try await scene.results.value(of: one.id, upTo: .seconds(120))
-            #expect(value == workflow.value, "seed \(seed)")
+            let end = try? await scene.results.end(of: one.id, upTo: .seconds(60))
+            guard end?.value.intValue == workflow.value else {
+                Issue.record("seed \(seed): \(Self.text(workflow))\n\(Self.errors(python))")
+                return
+            }
         }
         #expect(
             try await scene.left((fromSwift + fromPython).flatMap(\.notes)),
@@ -101,8 +116,11 @@ struct WorkflowTests {
         let (seed, workflows) = Self.draw(25, "alone")
         for workflow in workflows {
             let sent = try await scene.enqueuer.apply(workflow.signature)
-            let value: Int = try await scene.results.value(of: sent.id, upTo: .seconds(60))
-            #expect(value == workflow.value, "seed \(seed)")
+            let end = try? await scene.results.end(of: sent.id, upTo: .seconds(60))
+            guard end?.value.intValue == workflow.value else {
+                Issue.record("seed \(seed): \(Self.text(workflow))\n\(Self.errors(python))")
+                return
+            }
         }
         #expect(try await scene.left(workflows.flatMap(\.notes)))
         try await python.stop()

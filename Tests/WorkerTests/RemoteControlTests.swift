@@ -10,138 +10,10 @@ import Testing
 
 @Suite("Remote control of a worker")
 struct RemoteControlTests {
-    /// A worker whose jobs last until they are cancelled, or do what is given.
-    private func fixture(
-        concurrency: Int = 2, prefetch: Int = 0, wait: Duration = .seconds(5),
-        control: ControlPorts = ControlPorts(), log: RecordedLog = RecordedLog(),
-        body: @escaping @Sendable (ProbeJob.Payload, JobContext) async throws -> Verdict = {
-            _, _ in
-            try await untilCancelled()
-            return .done
-        }
-    ) async throws -> (WorkerFixture, ControlClient) {
-        let fixture = try await WorkerFixture(
-            .with { options in
-                options.nodeName = "probe@test"
-                options.concurrency = concurrency
-                options.prefetch = prefetch
-                options.waitLimit = wait
-                options.cancellationInterval = .milliseconds(50)
-            }, control: control, logger: log.logger, body: body)
-        return (fixture, ControlClient(fixture.raw))
-    }
-
-    private func running(_ fixture: WorkerFixture, _ count: Int) async throws {
-        try await eventually(within: .seconds(20), "\(count) running") {
-            fixture.service.runningJobs.count == count
-        }
-    }
-
-    @Test(
-        "a plain revocation lets a running job go on and stops one that waits; at once for Python")
-    func revoke() async throws {
-        let gate = AsyncGate()
-        let (fixture, client) = try await fixture(concurrency: 1) { _, _ in
-            await gate.wait()
-            return .done
-        }
-        try await fixture.broker.enqueue([fixture.message(1), fixture.message(2)])
-        try await fixture.run {
-            try await running(fixture, 1)
-            let answer = try await client.ask("revoke", ["task_id": ["job-1", "job-2"]])
-            #expect(answer == ["ok": "tasks {'job-1', 'job-2'} flagged as revoked"])
-            // It waits behind the one that runs, and whoever asks for its result need not.
-            #expect(try await fixture.status(of: 2) == "REVOKED")
-            #expect(try await fixture.status(of: 1) == nil)
-            gate.open()
-            try await eventually { try await fixture.isIdle() }
-            let revoked = try await client.ask("revoked")?.arrayValue?.compactMap(\.stringValue)
-            #expect(revoked?.sorted() == ["job-1", "job-2"])
-        }
-        #expect(try await fixture.status(of: 1) == "SUCCESS")
-        #expect(fixture.service.totals == ["succeeded": 1, "cancelled": 1])
-    }
-
-    @Test("terminate ends a running job, and its result says REVOKED")
-    func terminate() async throws {
-        let (fixture, client) = try await fixture()
-        try await fixture.broker.enqueue([fixture.message(1), fixture.message(2)])
-        try await fixture.run {
-            try await running(fixture, 2)
-            let answer = try await client.ask(
-                "revoke", ["task_id": "job-1", "terminate": true, "signal": "SIGTERM"])
-            #expect(answer == ["ok": "terminate: job-1"])
-            try await eventually { try await fixture.status(of: 1) == "REVOKED" }
-            #expect(
-                try await client.ask("terminate", ["signal": "KILL", "task_id": "nosuch"])
-                    == ["ok": "terminate: tasks unknown"])
-            #expect(
-                try await client.ask("terminate", ["signal": "SIGXYZ", "task_id": "job-2"])
-                    == ["error": "ValueError('there is no signal of that name')"])
-            try await running(fixture, 1)
-            fixture.service.abandon()
-        }
-        #expect(fixture.service.totals["cancelled"] == 1)
-    }
-
-    @Test("a revocation holds for a worker that starts later, by id and by stamp")
-    func durable() async throws {
-        let (fixture, client) = try await fixture { _, _ in .done }
-        try await fixture.broker.revoke([JobID("job-1")], terminating: false, storing: [])
-        try await fixture.broker.revoke([RevokedStamp(name: "tenant", value: "7")])
-        try await fixture.broker.enqueue([
-            fixture.message(1),
-            fixture.message(2) { message in
-                message.stampedHeaders = ["tenant"]
-                message.stamps = ["tenant": [3, 7]]
-            },
-            fixture.message(3) { message in
-                message.stampedHeaders = ["tenant"]
-                message.stamps = ["tenant": "8"]
-            },
-        ])
-        try await fixture.run {
-            try await eventually { try await fixture.isIdle() }
-            #expect(try await client.ask("revoked") == ["job-1"])
-        }
-        #expect(fixture.service.totals == ["succeeded": 1, "cancelled": 2])
-        #expect(try await fixture.status(of: 2) == "REVOKED")
-        #expect(try await fixture.status(of: 3) == "SUCCESS")
-    }
-
-    @Test("stamps can be revoked with what runs, or without")
-    func stamps() async throws {
-        let (fixture, client) = try await fixture()
-        try await fixture.broker.enqueue([
-            fixture.message(1) { message in
-                message.stampedHeaders = ["tenant"]
-                message.stamps = ["tenant": "7"]
-            }, fixture.message(2),
-        ])
-        try await fixture.run {
-            try await running(fixture, 2)
-            #expect(
-                try await client.ask(
-                    "revoke_by_stamped_headers", ["headers": ["tenant": ["7"]]])
-                    == ["ok": "headers {'tenant': ['7']} flagged as revoked, but not terminated"])
-            #expect(fixture.service.runningJobs.count == 2)
-            #expect(
-                try await client.ask(
-                    "revoke_by_stamped_headers", ["headers": ["tenant=9"], "terminate": true])
-                    == ["ok": "headers {'tenant': '9'} were not terminated"])
-            #expect(
-                try await client.ask(
-                    "revoke_by_stamped_headers", ["headers": ["tenant=7"], "terminate": true])
-                    == ["ok": "headers {'tenant': '7'} revoked"])
-            try await eventually { try await fixture.status(of: 1) == "REVOKED" }
-            fixture.service.abandon()
-        }
-    }
-
     @Test("a job over its rate is put off without an attempt, and a lane stays free for others")
     func rateLimit() async throws {
         let attempts = Log<Int>()
-        let (fixture, client) = try await fixture { _, context in
+        let (fixture, client) = try await WorkerFixture.controlled { _, context in
             attempts.add(context.attempt)
             return .done
         }
@@ -167,7 +39,7 @@ struct RemoteControlTests {
 
     @Test("time limits that were set hold for jobs that begin then")
     func timeLimit() async throws {
-        let (fixture, client) = try await fixture()
+        let (fixture, client) = try await WorkerFixture.controlled()
         try await fixture.run {
             #expect(
                 try await client.ask(
@@ -184,15 +56,15 @@ struct RemoteControlTests {
     @Test("lanes come at once and go when their job is done")
     func lanes() async throws {
         let gate = AsyncGate()
-        let (fixture, client) = try await fixture { _, _ in
+        let (fixture, client) = try await WorkerFixture.controlled { _, _ in
             await gate.wait()
             return .done
         }
         try await fixture.broker.enqueue((1...6).map { fixture.message($0) })
         try await fixture.run {
-            try await running(fixture, 2)
+            try await fixture.running(2)
             #expect(try await client.ask("pool_grow", ["n": 2]) == ["ok": "pool will grow"])
-            try await running(fixture, 4)
+            try await fixture.running(4)
             #expect(try await client.ask("pool_shrink", ["n": "3"]) == ["ok": "pool will shrink"])
             #expect(fixture.service.status.concurrency == 1)
             #expect(fixture.service.runningJobs.count == 4)
@@ -205,7 +77,7 @@ struct RemoteControlTests {
             #expect(pool?["max-concurrency"] == 1)
             gate.close()
             try await fixture.broker.enqueue((7...9).map { fixture.message($0) })
-            try await running(fixture, 1)
+            try await fixture.running(1)
             gate.open()
             try await eventually { try await fixture.isIdle() }
         }
@@ -215,7 +87,8 @@ struct RemoteControlTests {
     @Test("a queue is served once it was added, and left alone once it was cancelled")
     func queues() async throws {
         let seen = Log<Int>()
-        let (fixture, client) = try await fixture(wait: .seconds(60)) { payload, _ in
+        let (fixture, client) = try await WorkerFixture.controlled(wait: .seconds(60)) {
+            payload, _ in
             seen.add(payload.number ?? 0)
             return .done
         }
@@ -258,10 +131,10 @@ struct RemoteControlTests {
 
     @Test("with prefetch a busy worker holds messages, and gives them back when it drains")
     func prefetch() async throws {
-        let (fixture, client) = try await fixture(concurrency: 1, prefetch: 2)
+        let (fixture, client) = try await WorkerFixture.controlled(concurrency: 1, prefetch: 2)
         try await fixture.broker.enqueue((1...5).map { fixture.message($0) })
         try await fixture.run {
-            try await running(fixture, 1)
+            try await fixture.running(1)
             try await eventually("the held ones") { fixture.service.inFlight == 3 }
             let reserved = try await client.ask("reserved")?.arrayValue
             #expect(reserved?.compactMap { $0["id"]?.stringValue } == ["job-2", "job-3"])
@@ -277,7 +150,7 @@ struct RemoteControlTests {
     @Test("what is no command is answered or logged, and everything else goes on")
     func badInput() async throws {
         let log = RecordedLog()
-        let (fixture, client) = try await fixture(log: log) { _, _ in .done }
+        let (fixture, client) = try await WorkerFixture.controlled(log: log) { _, _ in .done }
         try await fixture.run {
             for bytes in [
                 [0xff, 0xfe], Array("{".utf8), Array(#"{"body": 7}"#.utf8),
@@ -326,7 +199,7 @@ struct RemoteControlTests {
             barrier.wait()
             return "at last"
         }
-        let (fixture, client) = try await fixture(control: ports) { _, _ in .done }
+        let (fixture, client) = try await WorkerFixture.controlled(control: ports) { _, _ in .done }
         try await fixture.run {
             try await client.tell("report")
             #expect(try await client.ask("ping") == ["ok": "pong"])
@@ -341,7 +214,7 @@ struct RemoteControlTests {
 
     @Test("requests for others and requests that came too late are not carried out")
     func notMeant() async throws {
-        let (fixture, client) = try await fixture()
+        let (fixture, client) = try await WorkerFixture.controlled()
         let late = Date().timeIntervalSince1970 - 3600
         try await fixture.run {
             try await client.tell("pool_grow", ["n": 5], more: ["destination": ["other@test"]])
@@ -360,7 +233,7 @@ struct RemoteControlTests {
 
     @Test("an answer nobody waits for leaves no key; one that is waited for ends by itself")
     func replies() async throws {
-        let (fixture, client) = try await fixture()
+        let (fixture, client) = try await WorkerFixture.controlled()
         try await fixture.run {
             try await client.tell("ping", replyKey: "gone")
             #expect(try await client.ask("ping") == ["ok": "pong"])
@@ -382,7 +255,7 @@ struct RemoteControlTests {
 
     @Test("it hears commands again after Redis was restarted")
     func outage() async throws {
-        let (fixture, client) = try await fixture()
+        let (fixture, client) = try await WorkerFixture.controlled()
         try await fixture.run {
             #expect(try await client.ask("ping") == ["ok": "pong"])
             try await fixture.server.restart()
@@ -392,7 +265,7 @@ struct RemoteControlTests {
 
     @Test("clocks are taken in and answered with; hello tells what is revoked")
     func clocksAndHello() async throws {
-        let (fixture, client) = try await fixture()
+        let (fixture, client) = try await WorkerFixture.controlled()
         try await fixture.run {
             try await client.publish(
                 ControlClient.envelope(["method": "ping"], headers: ["clock": 500]))
@@ -408,7 +281,7 @@ struct RemoteControlTests {
 
     @Test("events are switched on and off, and it is said when that changes nothing")
     func events() async throws {
-        let (fixture, client) = try await fixture()
+        let (fixture, client) = try await WorkerFixture.controlled()
         try await fixture.run {
             for (method, said) in [
                 ("enable_events", "enabled"), ("enable_events", "already enabled"),
@@ -424,19 +297,10 @@ struct RemoteControlTests {
 
     @Test("shutdown drains")
     func shutdown() async throws {
-        let (fixture, client) = try await fixture { _, _ in .done }
+        let (fixture, client) = try await WorkerFixture.controlled { _, _ in .done }
         try await fixture.end {
             try await client.tell("shutdown")
         }
         #expect(fixture.service.status.phase == .stopped)
     }
-}
-
-/// A gate that bodies wait at until a test opens it.
-final class AsyncGate: Sendable {
-    private let gate = Gate()
-
-    func open() { gate.open() }
-    func close() { gate.close() }
-    func wait() async { await gate.pass() }
 }
