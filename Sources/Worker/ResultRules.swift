@@ -18,7 +18,8 @@ package struct ResultRules: Sendable, Equatable {
     ) -> ResultRecord {
         guard areExtended else { return record }
         let body =
-            body ?? (try? message.body(limits: options.limits)) ?? MessageBody(args: [], kwargs: [:])
+            body ?? (try? message.body(limits: options.limits))
+            ?? MessageBody(args: [], kwargs: [:])
         let request = JobRequest(message)
         var extended = ResultRecord.Extension(
             name: message.name, args: body.args, kwargs: body.kwargs, worker: options.nodeName,
