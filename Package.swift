@@ -154,7 +154,7 @@ let package = Package(
             ]),
         tests(
             "IntegrationTests",
-            ["TestSupport", "Broker", "Enqueue", "JobModel", "Redis", "Postgres"],
+            ["TestSupport", "Broker", "Enqueue", "Worker", "JobModel", "Redis", "Postgres"],
             resources: [.copy("Python")]),
         tests(
             "ProcessTests",

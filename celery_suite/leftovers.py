@@ -16,9 +16,11 @@ OWNERS = {
     r"unacked|unacked_index|unacked_mutex": "kombu: messages in flight",
     r"backhaul:(delayed|delayed:messages|workers|overdue|presence|ticks|fence|cancelled|counters)":
         "Backhaul: kept for the whole fleet",
+    r"backhaul:(revoked|revoked_stamps)": "Backhaul: bounded by number and age",
+    r"backhaul:(chords|chords:entries|staging)": "Backhaul: what is half done and looked after",
     r"backhaul:(dead|quarantine)(:entries)?": "Backhaul: bounded by number and age",
     # What follows is written by the tests, or by tasks at their wish.
-    r"redis-(echo|count|group-ids)": "the tests: their side channel",
+    r"redis-(echo|count|group-ids)|echo_[a-z_]+|Done": "the tests: their side channel",
     rf"{_UUID}": "the tests: errbacks count under the failed task's id",
     rf"test[-_\w:]*({_UUID})?": "the tests: their side channel",
 }

@@ -37,13 +37,14 @@ package protocol Broker: Sendable {
     /// older than the visibility timeout.
     func reclaimExpired(limit: Int) async throws(BrokerError) -> Reclamation
 
-    /// Keeps the lease of `presence.worker` alive until the returned handle is cancelled, from a
-    /// thread that job code cannot block.
+    /// Keeps the lease of the worker that `presence` describes alive until the returned handle is
+    /// cancelled, from a thread that job code cannot block.
     ///
-    /// Both closures are called on that thread and must be brief: `tags` says what is held, `renewed`
-    /// hears of each renewal which of it is in flight no more (settled meanwhile, or taken away).
+    /// The closures are called on that thread and must be brief: `presence` says what the worker is,
+    /// always under one name, `tags` what it holds, and `renewed` hears of each renewal which of it is
+    /// in flight no more (settled meanwhile, or taken away).
     func keepLease(
-        of presence: WorkerPresence, every period: Duration,
+        of presence: @escaping @Sendable () -> WorkerPresence, every period: Duration,
         holding tags: @escaping @Sendable () -> [String],
         renewed: @escaping @Sendable (_ gone: [String]) -> Void
     ) -> any LeaseRenewal
@@ -55,8 +56,32 @@ package protocol Broker: Sendable {
     /// Notes that such a message has been run, and would not be to blame any more.
     func clearSuspect(_ delivery: Delivery, of worker: WorkerID) async throws(BrokerError)
 
-    /// The ids of jobs that were asked to end at `since` or later, and when to ask from next time.
-    func cancellations(since: Date?) async throws(BrokerError) -> Cancellations
+    /// What was cancelled and revoked at `since` or later, and when to ask from next time.
+    func revocations(since: Date?) async throws(BrokerError) -> Revocations
+
+    /// Asks that jobs do not begin, or with `terminating` that they end also when they run; stores a
+    /// result for those of `unheard` that have not ended.
+    func revoke(
+        _ ids: [JobID], terminating: Bool, storing unheard: [JobID]
+    ) async throws(BrokerError)
+
+    /// Asks that jobs with one of these stamps do not begin.
+    func revoke(_ stamps: [RevokedStamp]) async throws(BrokerError)
+
+    /// Binds a queue to a direct exchange, so that producers who name that find it.
+    func bind(
+        _ queue: QueueName, to exchange: String, by routingKey: String
+    ) async throws(BrokerError)
+
+    /// Listens to commands from now on.
+    func controlInbox() -> any ControlInbox
+
+    /// Answers a command if somebody still waits for it; returns whether anybody does.
+    @discardableResult
+    func send(_ reply: ControlReply) async throws(BrokerError) -> Bool
+
+    /// The messages that wait for their time, the next ones first.
+    func delayedMessages(limit: Int) async throws(BrokerError) -> [DelayedMessage]
 
     /// Ends chords that this process has claimed, and those whose claimant died; moves messages that
     /// were staged for sending. Looks at `limit` chords at most.
@@ -79,15 +104,15 @@ package protocol Broker: Sendable {
     func reportDeath(of worker: WorkerID) async throws(BrokerError) -> Reclamation
 }
 
-/// Jobs that are to end.
-package struct Cancellations: Sendable, Equatable {
-    package let ids: [JobID]
-    /// By the server's clock; the same wish may be told twice.
-    package let next: Date
-
-    package init(ids: [JobID], next: Date) {
-        self.ids = ids
-        self.next = next
+extension Broker {
+    /// Keeps the lease of a worker that stays what it is.
+    package func keepLease(
+        of presence: WorkerPresence, every period: Duration,
+        holding tags: @escaping @Sendable () -> [String],
+        renewed: @escaping @Sendable (_ gone: [String]) -> Void
+    ) -> any LeaseRenewal {
+        let same: @Sendable () -> WorkerPresence = { presence }
+        return keepLease(of: same, every: period, holding: tags, renewed: renewed)
     }
 }
 
@@ -211,6 +236,13 @@ package struct WorkerPresence: Sendable, Equatable, Codable {
     package let concurrency: Int
     package let startedAt: Date
     package let version: String
+
+    /// The same worker, serving these queues with so many lanes.
+    package func serving(_ queues: [QueueName], concurrency: Int) -> WorkerPresence {
+        WorkerPresence(
+            worker: WorkerID(text: worker), host: host, processID: processID, queues: queues,
+            concurrency: concurrency, startedAt: startedAt, version: version)
+    }
 
     package init(
         worker: WorkerID, host: String, processID: Int32, queues: [QueueName], concurrency: Int,

@@ -1,3 +1,4 @@
+import Foundation
 import JobModel
 
 /// A chord whose parts are all there, and which is ours to end.
@@ -7,6 +8,20 @@ struct ChordClaim: Sendable, Equatable {
     let token: String
     let chord: PendingChord
     let partCount: Int
+
+    /// What stands in the claim's key once the chord has ended.
+    static let over = "done"
+
+    /// A token for a claim of ours: it names who we are, for whoever looks at the key.
+    static func token(of origin: String) -> String {
+        "\(origin)/\(UUID().uuidString.lowercased())"
+    }
+
+    /// Whose a token is; Python's are bare ids.
+    static func claimant(of token: String) -> OpenChord.Claimant {
+        guard let end = token.lastIndex(of: "/") else { return .python }
+        return .swift(origin: String(token[..<end]))
+    }
 }
 
 /// What a process does beside its jobs, as soon as it can.

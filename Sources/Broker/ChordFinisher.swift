@@ -18,7 +18,8 @@ struct ChordFinisher: Sendable {
     let broker: RedisBroker
     var clock: any Clock<Duration> = ContinuousClock()
 
-    /// Ends the chord of a claim; without patience not one whose results have yet to come.
+    /// Ends the chord of a claim; without patience not one whose results have yet to come, and none
+    /// that has failed.
     func finish(
         _ claim: ChordClaim, patiently: Bool
     ) async throws(BrokerError) -> End {
@@ -29,6 +30,9 @@ struct ChordFinisher: Sendable {
         while true {
             switch try await join.gathered() {
             case .values(let values): return try await send(values, claim)
+            // A little later: Python's `get()` looks at the members first and raises what one of them
+            // raised, unless member and body fail between two of its looks.
+            case .failed where !patiently: return .notYet
             case .failed(let part, let exception):
                 return try await fail(
                     publisher(claim).chordError(
@@ -91,7 +95,7 @@ struct ChordFinisher: Sendable {
         case .failure:
             // An error callback is too large: the failure itself is told all the same.
             aftermath.publication = Publication()
-            effects = Effects(aftermath)
+            effects = Effects(aftermath, origin: broker.options.origin)
         }
         return try await write(effects, claim, isSent: false)
     }
@@ -113,7 +117,7 @@ struct ChordFinisher: Sendable {
         call.append(claim.group)
         call.append(isSent ? "sent" : "failed")
         call.append(Int(broker.options.chords.over.inSeconds))
-        effects.append(to: &call, broker)
+        effects.append(to: &call, broker, state: isSent ? nil : .failure)
         guard let answers = try await broker.run(call).array, let word = answers.first?.int else {
             throw BrokerError.unexpected("finish")
         }

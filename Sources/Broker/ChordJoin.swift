@@ -27,7 +27,7 @@ struct ChordJoin: Sendable {
             RedisCommand("GET", keys.saved), RedisCommand("TYPE", keys.parts),
         ])
         if case .error(let error) = replies[0] { return Self.unreadable("\(error.code)") }
-        var parts: [Part] = []
+        var parts: [ChordPartRecord] = []
         var bytes = 0
         var page: [RedisValue]
         let command = replies[1].string == "list" ? "LRANGE" : "ZRANGE"
@@ -36,7 +36,7 @@ struct ChordJoin: Sendable {
                 RedisCommand(command, keys.parts, parts.count, parts.count + Self.page - 1))
             page = reply.array ?? []
             for item in page {
-                guard let text = item.bytes, let part = Part(text) else {
+                guard let text = item.bytes, let part = ChordPartRecord(text) else {
                     return Self.unreadable("a part of the chord is not [1, id, state, value]")
                 }
                 bytes += text.count
@@ -59,7 +59,7 @@ struct ChordJoin: Sendable {
     // MARK: A saved group
 
     private func joined(
-        _ saved: [UInt8], _ parts: [Part]
+        _ saved: [UInt8], _ parts: [ChordPartRecord]
     ) async throws(BrokerError) -> Gathered {
         guard let record = try? JSONValue(parsing: saved, depth: .max),
             let tree = record["result"].flatMap(Tree.init(tuple:)),
@@ -74,7 +74,7 @@ struct ChordJoin: Sendable {
                 RedisCommand("MGET", some.map { broker.keys.result(of: $0) }))
             for (id, reply) in zip(some, replies.array ?? []) {
                 guard let bytes = reply.bytes else { continue }
-                guard let part = Part(id: id, record: bytes) else {
+                guard let part = ChordPartRecord(id: id, record: bytes) else {
                     return Self.unreadable("the result of \(id) cannot be read")
                 }
                 if part.hasFailed || part.state == ResultRecord.State.success { known[id] = part }
@@ -93,7 +93,7 @@ struct ChordJoin: Sendable {
 }
 
 /// What one member has brought.
-private struct Part {
+struct ChordPartRecord: Sendable {
     let id: JobID
     let state: ResultRecord.State
     let value: JSONValue
@@ -148,8 +148,8 @@ private indirect enum Tree {
         }
     }
 
-    /// The member's value; those of a group are a list. `nil` while one is missing.
-    func value(_ known: [JobID: Part]) -> JSONValue? {
+    /// The member's value, a list where it is a group; `nil` while one is missing.
+    func value(_ known: [JobID: ChordPartRecord]) -> JSONValue? {
         switch self {
         case .leaf(let id): return known[id]?.value
         case .members(let trees):

@@ -13,10 +13,7 @@ struct Condemnation: Sendable {
 
     /// Condemns the message of a delivery, if it can be read; else it is buried as it is.
     ///
-    /// - Parameters:
-    ///   - report: why.
-    ///   - delivery: the message, and the tag it is held under.
-    ///   - ran: whether its last attempt was a run.
+    /// `ran` tells whether its last attempt was a run; `now` is when it is buried.
     init(
         _ report: FailureReport, of delivery: Delivery, ran: Bool, options: BrokerOptions,
         at now: Date

@@ -46,10 +46,23 @@ struct EncodedMessage: Sendable {
         due = date?.milliseconds ?? 0
     }
 
-    /// As `unstage.lua` reads it. A member that an id made longer than a line is cut to one.
-    var staged: [UInt8] {
-        let head = "\(due)\n\(list)\n\(member.filter { !$0.isNewline })\n"
-        return Array(head.utf8) + bytes
+    /// As `unstage.lua` reads it.
+    var staged: [UInt8] { StagedItem.encoded(self) }
+}
+
+/// An element of a list of staged messages: three lines, and the message.
+enum StagedItem {
+    /// A member that an id made longer than a line is cut to one.
+    static func encoded(_ message: EncodedMessage) -> [UInt8] {
+        let member = message.member.filter { !$0.isNewline }
+        return Array("\(message.due)\n\(message.list)\n\(member)\n".utf8) + message.bytes
+    }
+
+    /// The message in an element.
+    static func message(in item: [UInt8]) -> [UInt8] {
+        let parts = item.split(
+            separator: UInt8(ascii: "\n"), maxSplits: 3, omittingEmptySubsequences: false)
+        return Array(parts.last ?? [])
     }
 }
 
@@ -67,13 +80,13 @@ struct Effects: Sendable {
 
     init() {}
 
-    /// All but the messages.
-    init(_ aftermath: Aftermath) {
+    /// All but the messages; `origin` names who ends the chords that get their last part.
+    init(_ aftermath: Aftermath, origin: String) {
         publication = aftermath.publication
         publication.messages = []
         records = aftermath.records
         parts = aftermath.parts
-        tokens = parts.map { _ in UUID().uuidString.lowercased() }
+        tokens = parts.map { _ in ChordClaim.token(of: origin) }
     }
 
     /// About how large the call becomes.
@@ -87,9 +100,13 @@ struct Effects: Sendable {
         ]
     }
 
-    func append(to call: inout RedisScriptCall, _ broker: RedisBroker) {
+    /// Adds the arguments; records are kept as long as those of jobs that ended in `state`.
+    func append(
+        to call: inout RedisScriptCall, _ broker: RedisBroker,
+        state: ResultRecord.State? = nil
+    ) {
         let (options, keys) = (broker.options, broker.keys)
-        call.append(Int(options.resultExpires.inSeconds))
+        call.append(options.secondsKept(state))
         call.append(options.chords.keptSeconds(results: options.resultExpires))
         call.append(Int(options.chords.claim.inSeconds))
         call.append(Int(options.chords.look.inMilliseconds))

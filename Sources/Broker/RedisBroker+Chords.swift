@@ -31,7 +31,7 @@ extension RedisBroker {
         var work = unfinished.withLock { $0.take() }
         guard !work.isEmpty else { return }
         do throws(BrokerError) {
-            for list in work.staged { try await unstage(list) }
+            for list in work.staged { try await unstageIfPossible(list) }
             work = UnfinishedWork(claims: work.claims)
             while let claim = work.claims.first {
                 _ = try await end(claim, patiently: true)
@@ -78,6 +78,16 @@ extension RedisBroker {
             do throws(BrokerError) {
                 end = try await finisher.finish(next, patiently: patiently)
             } catch {
+                if error.code == .server {
+                    // This chord alone: it is looked at again when the claim has run out.
+                    logger.error(
+                        "Redis refused to end a chord; it is tried again",
+                        metadata: [
+                            LogKey.groupID: "\(next.group)", LogKey.errorMessage: "\(error)",
+                        ])
+                    isFirst = false
+                    continue
+                }
                 if isFirst { throw error }
                 unfinished.withLock { $0.add([next] + open) }
                 return isEnded
@@ -98,7 +108,7 @@ extension RedisBroker {
     private func claimed(_ groups: [String]) async throws(BrokerError) -> [ChordClaim] {
         let calls = groups.map { group in
             let chord = keys.chord(group)
-            let token = UUID().uuidString.lowercased()
+            let token = ChordClaim.token(of: options.origin)
             var call = RedisScriptCall(
                 scripts.claim,
                 keys: [

@@ -16,11 +16,17 @@ extension RedisBroker {
         let answers = try calls.settlements(from: try await pipeline(calls.calls))
         for (position, answer) in zip(plain, answers) { settlements[position] = answer }
         var write = ConcludingWrite()
-        for position in batch.indices where batch[position].hasAftermath {
-            write.append(try await conclusion(of: batch[position]), at: position)
-            if write.bytes >= Self.bytesEachWrite { try await carryOut(&write, &settlements) }
+        do throws(BrokerError) {
+            for position in batch.indices where batch[position].hasAftermath {
+                write.append(try await conclusion(of: batch[position]), at: position)
+                if write.bytes >= Self.bytesEachWrite { try await carryOut(&write, &settlements) }
+            }
+            try await carryOut(&write, &settlements)
+        } catch {
+            // What earlier writes claimed is ours all the same.
+            unfinished.withLock { [write] in $0.add(write.claims, write.staged) }
+            throw error
         }
-        try await carryOut(&write, &settlements)
         unfinished.withLock { [staged = write.staged] in $0.add([], staged) }
         await endAtOnce(write.claims)
         return settlements
@@ -30,14 +36,7 @@ extension RedisBroker {
         _ write: inout ConcludingWrite, _ settlements: inout [Settlement]
     ) async throws(BrokerError) {
         guard !write.calls.isEmpty else { return }
-        let replies: [RedisValue]
-        do throws(BrokerError) {
-            replies = try await pipeline(write.calls.map(\.call))
-        } catch {
-            // What the earlier writes claimed is ours all the same.
-            unfinished.withLock { $0.add(write.claims, write.staged) }
-            throw error
-        }
+        let replies = try await pipeline(write.calls.map(\.call))
         for (concluded, reply) in zip(write.calls, replies) {
             // An error is no answer: it stays refused.
             guard let answers = reply.array, let held = answers.first?.int else { continue }
@@ -154,6 +153,6 @@ struct ConcludeCall: Sendable {
         call.append(buried?.record.encoded() ?? [])
         call.append(options.maximum(grave))
         call.append(GraveCounter.dropped(grave).name)
-        self.effects.append(to: &call, broker)
+        self.effects.append(to: &call, broker, state: settling.result?.state)
     }
 }

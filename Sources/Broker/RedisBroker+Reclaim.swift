@@ -202,7 +202,7 @@ extension RedisBroker {
             ])
         call.append(death?.worker.text ?? "")
         call.append(Int(options.visibilityTimeout.inSeconds))
-        call.append(Int(options.resultExpires.inSeconds))
+        call.append(options.secondsKept(.failure))
         var total = Reclamation()
         var alone: [BuriedMessage] = []
         var orphans: [String] = []

@@ -1,5 +1,6 @@
 import Foundation
 package import JobModel
+import Logging
 import Redis
 
 /// Publications: in one step when they are small, and else staged before that step and moved after.
@@ -29,7 +30,7 @@ extension RedisBroker {
     func effects(
         of aftermath: Aftermath
     ) async throws(BrokerError) -> Result<Effects, OversizedMessage> {
-        var effects = Effects(aftermath)
+        var effects = Effects(aftermath, origin: options.origin)
         let (messages, now) = (aftermath.publication.messages, time.now)
         let limits = options.staging
         do throws(OversizedMessage) {
@@ -95,7 +96,19 @@ extension RedisBroker {
         let reply = try await send(
             RedisCommand("ZRANGEBYSCORE", keys.staging, "-inf", oldest, "LIMIT", 0, limit))
         let lists = (reply.array ?? []).compactMap(\.string)
-        for list in lists { try await unstage(list) }
+        for list in lists { try await unstageIfPossible(list) }
         return lists.count
+    }
+
+    /// Moves what was staged, unless Redis refuses just that; then it is tried again and again.
+    func unstageIfPossible(_ list: String) async throws(BrokerError) {
+        do throws(BrokerError) {
+            try await unstage(list)
+        } catch {
+            guard error.code == .server else { throw error }
+            logger.error(
+                "Redis refused to send staged messages; they are tried again",
+                metadata: [LogKey.errorMessage: "\(error)"])
+        }
     }
 }

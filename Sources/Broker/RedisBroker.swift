@@ -93,14 +93,23 @@ package final class RedisBroker: Broker {
 
     /// Declares queues as kombu does, so that producers with exchanges of their own find them.
     package func declare(_ queues: [QueueName]) async throws(BrokerError) {
+        _ = try await pipeline(queues.flatMap { bindings($0, to: $0.text, by: $0.text) })
+    }
+
+    package func bind(
+        _ queue: QueueName, to exchange: String, by routingKey: String
+    ) async throws(BrokerError) {
+        _ = try await pipeline(bindings(queue, to: exchange, by: routingKey))
+    }
+
+    private func bindings(
+        _ queue: QueueName, to exchange: String, by routingKey: String
+    ) -> [RedisCommand] {
         let separator = RedisKeys.prioritySeparator
-        let commands = queues.flatMap { queue in
-            let member = "\(queue.text)\(separator)\(separator)\(queue.text)"
-            return [keys.binding(of: queue.text), keys.permanentBinding(of: queue.text)].map {
-                RedisCommand("SADD", $0, member)
-            }
+        let member = "\(routingKey)\(separator)\(separator)\(queue.text)"
+        return [keys.binding(of: exchange), keys.permanentBinding(of: exchange)].map {
+            RedisCommand("SADD", $0, member)
         }
-        _ = try await pipeline(commands)
     }
 
     // MARK: Settle
@@ -126,7 +135,7 @@ package final class RedisBroker: Broker {
     // MARK: Lease
 
     package func keepLease(
-        of presence: WorkerPresence, every period: Duration,
+        of presence: @escaping @Sendable () -> WorkerPresence, every period: Duration,
         holding tags: @escaping @Sendable () -> [String],
         renewed: @escaping @Sendable (_ gone: [String]) -> Void
     ) -> any LeaseRenewal {

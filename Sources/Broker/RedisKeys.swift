@@ -1,3 +1,4 @@
+import Foundation
 package import JobModel
 
 /// Every key the system reads or writes, and nowhere else; `docs/redis-keys.md` describes them.
@@ -45,6 +46,29 @@ package struct RedisKeys: Sendable, Equatable {
         prefix + "_kombu.binding_permanent.\(exchange)"
     }
 
+    /// What a worker subscribes to for commands: the channel of kombu's pidbox, as a pattern.
+    package func controlPattern(database: Int) -> String {
+        pattern("/\(database).\(Self.controlExchange)")
+    }
+    /// The channel on which commands are broadcast.
+    package func controlChannel(database: Int) -> String {
+        "\(prefix)/\(database).\(Self.controlExchange)"
+    }
+    /// kombu's name for the exchange of commands.
+    private static let controlExchange = "celery.pidbox"
+
+    /// The list of the queue that `member` of a binding names, if it is bound to that routing key.
+    func queueKey(bound member: String, to routingKey: String) -> String? {
+        let parts = member.components(separatedBy: Self.prioritySeparator)
+        guard parts.count == 3, parts[0] == routingKey, !parts[2].isEmpty else { return nil }
+        return prefix + parts[2]
+    }
+
+    /// The queue that a list belongs to.
+    func queueName(ofList list: String) -> String {
+        list.dropFirst(prefix.count).components(separatedBy: Self.prioritySeparator)[0]
+    }
+
     // MARK: Ours
 
     /// Sorted set: member → due time in ms.
@@ -63,6 +87,10 @@ package struct RedisKeys: Sendable, Equatable {
     package var fence: String { prefix + "backhaul:fence" }
     /// Sorted set: id of a job that is to end → time in ms it was asked for.
     package var cancelled: String { prefix + "backhaul:cancelled" }
+    /// Sorted set: id of a job that is not to begin → time in ms it was revoked.
+    package var revoked: String { prefix + "backhaul:revoked" }
+    /// Sorted set: `["name","value"]` of a stamp whose jobs are not to begin → time in ms.
+    package var revokedStamps: String { prefix + "backhaul:revoked_stamps" }
     /// Set: tags of messages that a worker began to run although another died holding them.
     package func suspects(of worker: WorkerID) -> String {
         "\(prefix)backhaul:suspects:\(worker.text)"
@@ -140,6 +168,7 @@ extension RedisKeys {
             (delayedMessages, "hash"), (workers, "zset"), (presence, "hash"), (ticks, "hash"),
             (counters, "hash"), (fence, "string"), (cancelled, "zset"), (openChords, "zset"),
             (openChordEntries, "hash"), (staging, "zset"),
+            (revoked, "zset"), (revokedStamps, "zset"),
         ] + Grave.allCases.flatMap { [(graveOrder($0), "zset"), (graveEntries($0), "hash")] }
     }
 

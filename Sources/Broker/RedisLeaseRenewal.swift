@@ -15,7 +15,8 @@ final class RedisLeaseRenewal: LeaseRenewal {
     private let repetition: RedisRepetition
 
     init(
-        broker: RedisBroker, presence: WorkerPresence, every period: Duration,
+        broker: RedisBroker, presence: @escaping @Sendable () -> WorkerPresence,
+        every period: Duration,
         holding tags: @escaping @Sendable () -> [String],
         onRenewal: @escaping @Sendable (_ gone: [String]) -> Void
     ) {
@@ -24,7 +25,6 @@ final class RedisLeaseRenewal: LeaseRenewal {
             broker.keys.overdue,
         ]
         let lease = Int(broker.options.lease.inMilliseconds)
-        let record = presence.encoded()
         let script = broker.scripts.renew
         let renewed = renewed
         repetition = broker.connection.repeatedly(
@@ -32,9 +32,10 @@ final class RedisLeaseRenewal: LeaseRenewal {
             timeout: max(Self.shortestWait, min(Self.longestWait, broker.options.lease))
         ) {
             var call = RedisScriptCall(script, keys: keys)
-            call.append(presence.worker)
+            let now = presence()
+            call.append(now.worker)
             call.append(lease)
-            call.append(record)
+            call.append(now.encoded())
             call.append(contentsOf: tags())
             return call.eval  // by text: nobody is there to answer NOSCRIPT
         } onReply: { reply in

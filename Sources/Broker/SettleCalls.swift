@@ -13,7 +13,7 @@ struct SettleCalls: Sendable {
         size = batch.count
         let keys = broker.keys
         let inFlight = [keys.unacked, keys.unackedIndex]
-        let ttl = Int(broker.options.resultExpires.inSeconds)
+        let ttl = broker.options.secondsKept(nil)
         let scripts = broker.scripts
         var acknowledged = Call(scripts.acknowledge, inFlight, [ttl])
         var retried = Call(
@@ -24,7 +24,10 @@ struct SettleCalls: Sendable {
             buried[grave] = Call(
                 scripts.bury,
                 inFlight + [keys.graveOrder(grave), keys.graveEntries(grave), keys.counters],
-                [ttl, broker.options.maximum(grave), "\(grave.rawValue).dropped"])
+                [
+                    broker.options.secondsKept(.failure), broker.options.maximum(grave),
+                    "\(grave.rawValue).dropped",
+                ])
         }
         for (position, settling) in batch.enumerated() {
             let tag = settling.delivery.lease.tag

@@ -33,4 +33,5 @@ package enum LogKey {
     package static let reason = "reason"
     package static let signal = "signal"
     package static let phase = "phase"
+    package static let command = "command"
 }

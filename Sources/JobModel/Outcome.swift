@@ -93,6 +93,7 @@ public struct PythonException: Sendable, Equatable {
     package static let notRegistered = celery("NotRegistered")
     package static let revoked = celery("TaskRevokedError")
     package static let chordError = celery("ChordError")
+    package static let improperlyConfigured = celery("ImproperlyConfigured")
     package static let softTimeLimit = billiard("SoftTimeLimitExceeded", [])
     package static let hardTimeLimit = billiard("TimeLimitExceeded")
     package static let workerLost = billiard("WorkerLostError")

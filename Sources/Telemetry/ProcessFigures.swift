@@ -5,8 +5,11 @@ import Glibc
 package enum ProcessFigures {
     /// What `/proc/self/stat` holds that is of interest; source: proc(5).
     struct Stat: Equatable {
+        /// In clock ticks.
+        let userTicks: UInt64
+        let systemTicks: UInt64
         /// User and system time, in clock ticks.
-        let processorTicks: UInt64
+        var processorTicks: UInt64 { userTicks &+ systemTicks }
         /// Since the machine started, in clock ticks.
         let startTicks: UInt64
         let residentPages: UInt64
@@ -19,7 +22,8 @@ package enum ProcessFigures {
             guard fields.count > 21, let user = UInt64(fields[11]), let system = UInt64(fields[12]),
                 let start = UInt64(fields[19]), let pages = UInt64(fields[21])
             else { return nil }
-            processorTicks = user &+ system
+            userTicks = user
+            systemTicks = system
             startTicks = start
             residentPages = pages
         }
@@ -44,6 +48,12 @@ package enum ProcessFigures {
             (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd"))
                 .map { Double($0.count - 1) }
         }
+    }
+
+    /// How long this process has computed, for itself and within the kernel, seconds.
+    package static var processorSeconds: (user: Double, system: Double)? {
+        let ticks = Double(sysconf(Int32(_SC_CLK_TCK)))
+        return stat().map { (Double($0.userTicks) / ticks, Double($0.systemTicks) / ticks) }
     }
 
     private static func stat() -> Stat? {

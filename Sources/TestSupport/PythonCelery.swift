@@ -49,9 +49,9 @@ package struct PythonCelery: Sendable {
         }
     }
 
-    private let redis: String
-    private let scripts: URL
-    private let python: String
+    let redis: String
+    let scripts: URL
+    let python: String
 
     /// A Celery on the Redis at that URL; `scripts` is the folder of `client.py` and `tasks.py`.
     ///
@@ -124,27 +124,49 @@ package struct PythonCelery: Sendable {
             decoding: FileManager.default.contents(atPath: output) ?? Data(), as: UTF8.self)
     }
 
-    private func environment(_ more: [String: String]) -> [String: String] {
+    func environment(_ more: [String: String]) -> [String: String] {
         ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("CELERY_") }
             .merging(["PYTHONDONTWRITEBYTECODE": "1", "PYTHONWARNINGS": "ignore"]) { $1 }
             .merging(more) { $1 }
+    }
+
+    // MARK: Command line
+
+    /// `celery -A tasks …`: what it printed and how it ended.
+    package func command(
+        _ arguments: [String], within limit: Duration = .seconds(60)
+    ) async throws -> (code: Int32, output: String) {
+        let directory = try TemporaryDirectory(prefix: "backhaul-python")
+        let output = directory.path(of: "output")
+        let child = try ChildProcess(
+            python, ["-m", "celery", "-A", "tasks", "--quiet"] + arguments, in: directory.path,
+            environment: environment([
+                "PYTHONPATH": scripts.path, "TEST_REDIS": redis, "TEST_VISIBILITY": "3600",
+                "TEST_STUCK": "",
+            ]), output: output, errors: directory.path(of: "errors"))
+        try await child.exit(within: limit)
+        let text = FileManager.default.contents(atPath: output) ?? Data()
+        return (child.exitCode ?? -1, String(decoding: text, as: UTF8.self))
     }
 
     // MARK: Workers
 
     /// Starts a Celery worker with one thread that acknowledges late and gives messages of the dead
     /// back after `visibility`; `isStuck` makes all its jobs last for ever.
+    ///
+    /// With a `node` name it also sends events, looks for and listens to its peers, and logs all.
     package func worker(
-        visibility: Duration = .seconds(3600), isStuck: Bool = false
+        visibility: Duration = .seconds(3600), isStuck: Bool = false, node: String? = nil
     ) async throws -> PythonWorker {
+        let social = node.map { ["--hostname", $0, "--task-events", "--loglevel", "DEBUG"] }
         let directory = try TemporaryDirectory(prefix: "backhaul-python")
         let child = try ChildProcess(
             python,
             [
                 "-m", "celery", "-A", "tasks", "worker", "--pool", "threads", "--concurrency", "1",
-                "--queues", "celery,provisioning,python", "--loglevel", "INFO", "--without-gossip",
-                "--without-mingle",
-            ], in: directory.path,
+                "--queues", "celery,provisioning,python",
+            ] + (social ?? ["--loglevel", "INFO", "--without-gossip", "--without-mingle"]),
+            in: directory.path,
             environment: environment([
                 "PYTHONPATH": scripts.path, "TEST_REDIS": redis,
                 "TEST_VISIBILITY": "\(visibility.components.seconds)",
@@ -195,7 +217,8 @@ package final class PythonWorker: Sendable {
         try await child.exit(within: .seconds(30))
     }
 
-    fileprivate func says(_ text: String) async throws {
+    /// Waits until its log holds `text`.
+    package func says(_ text: String) async throws {
         try await eventually(within: .seconds(60)) { log.contains(text) || !child.isRunning }
         guard child.isRunning else { throw FixtureError("the Celery worker ended: \(log)") }
     }

@@ -22,12 +22,17 @@ final class ActiveRuns: Sendable {
     /// How long the pool may take to notice that a run was given up; longer, and it is blocked.
     static let stuckLimit = Duration.seconds(10)
 
+    /// A run as remote control describes it.
+    struct Glimpse: Sendable {
+        let message: JobMessage
+        let delivery: Delivery
+        let elapsed: Duration
+    }
+
     private struct Entry {
         let run: BodyRun
-        let id: JobID
-        let name: JobName
-        let queue: QueueName
-        let attempt: Int
+        let message: JobMessage
+        let delivery: Delivery
         let limits: RunLimits
         let startedAt: ContinuousClock.Instant
         var cancelAt: ContinuousClock.Instant
@@ -38,6 +43,8 @@ final class ActiveRuns: Sendable {
 
     private struct State {
         var entries: [String: Entry] = [:]
+        /// Runs begun so far, by name; as many names as there are jobs.
+        var started: [JobName: Int] = [:]
         /// When all must be over, because the worker stops.
         var end: ContinuousClock.Instant?
     }
@@ -52,11 +59,13 @@ final class ActiveRuns: Sendable {
         let run = BodyRun()
         let now = clock.now
         let entry = Entry(
-            run: run, id: message.id, name: message.name, queue: delivery.queue,
-            attempt: message.retries + 1, limits: limits, startedAt: now,
+            run: run, message: message, delivery: delivery, limits: limits, startedAt: now,
             cancelAt: now + limits.cancelAfter, abandonAt: now + limits.abandonAfter,
             cut: .hardLimit(limits.hardLimit))
-        state.withLock { $0.entries[delivery.lease.tag] = entry }
+        state.withLock { state in
+            state.entries[delivery.lease.tag] = entry
+            state.started[message.name, default: 0] += 1
+        }
         return run
     }
 
@@ -75,16 +84,41 @@ final class ActiveRuns: Sendable {
         let entries = state.withLock { Array($0.entries.values) }
         return entries.sorted { $0.startedAt < $1.startedAt }.map { entry in
             RunningJob(
-                id: entry.id.text, name: entry.name.text, queue: entry.queue.text,
-                attempt: entry.attempt, elapsedSeconds: (now - entry.startedAt).inSeconds,
-                isCancelled: entry.run.cut != nil)
+                id: entry.message.id.text, name: entry.message.name.text,
+                queue: entry.delivery.queue.text, attempt: entry.message.retries + 1,
+                elapsedSeconds: (now - entry.startedAt).inSeconds, isCancelled: entry.run.cut != nil
+            )
         }
     }
 
+    /// All that run with their messages, the longest first.
+    var glimpses: [Glimpse] {
+        let now = clock.now
+        let entries = state.withLock { Array($0.entries.values) }
+        return entries.sorted { $0.startedAt < $1.startedAt }.map { entry in
+            Glimpse(
+                message: entry.message, delivery: entry.delivery, elapsed: now - entry.startedAt)
+        }
+    }
+
+    /// Runs begun so far, by name.
+    var started: [JobName: Int] { state.withLock { $0.started } }
+
     /// Asks the runs of these jobs to end; those that ignore it are given up.
-    func cancel(_ ids: Set<JobID>) {
-        guard !ids.isEmpty else { return }
-        cut(because: .asked) { _, entry in ids.contains(entry.id) }
+    ///
+    /// Returns the ids of those that run.
+    @discardableResult
+    func cancel(_ ids: Set<JobID>) -> [JobID] {
+        guard !ids.isEmpty else { return [] }
+        return cancel { ids.contains($0.id) }
+    }
+
+    /// Asks the runs of the jobs that are meant to end; returns their ids.
+    func cancel(where isMeant: (JobMessage) -> Bool) -> [JobID] {
+        let meant = state.withLock { $0.entries }.filter { isMeant($0.value.message) }
+        let tags = Set(meant.keys)
+        cut(because: .asked) { tag, _ in tags.contains(tag) }
+        return meant.values.map(\.message.id)
     }
 
     /// Asks runs to end whose message another worker has by now.

@@ -3,17 +3,32 @@ import Foundation
 import JobModel
 import Mailbox
 
-/// Which jobs are to end, as this worker knows by asking Redis every second.
+/// Which jobs are to end or not to begin, as this worker knows by asking Redis every second and by
+/// what it was told.
 ///
 /// The wish is a record in Redis, so that it holds for a job that has yet to come, and through
-/// restarts; what runs here is cancelled when the wish is first seen.
+/// restarts; what runs here and is to end is cancelled when the wish is first seen. A plain
+/// revocation leaves what runs alone.
 final class CancellationWatch: Sendable {
     /// The most ids remembered here; beyond, all are read again.
     private static let maximumRemembered = 200_000
 
     private struct State {
-        var ids: Set<JobID> = []
+        /// Also when they run.
+        var ended: Set<JobID> = []
+        var revoked: Set<JobID> = []
+        var stamps: [String: Set<String>] = [:]
+        var stampCount = 0
         var since: Date?
+
+        var count: Int { ended.count + revoked.count + stampCount }
+
+        mutating func add(_ stamps: [RevokedStamp]) {
+            for stamp in stamps
+            where self.stamps[stamp.name, default: []].insert(stamp.value).inserted {
+                stampCount += 1
+            }
+        }
     }
 
     private let state = Locked(State())
@@ -29,9 +44,49 @@ final class CancellationWatch: Sendable {
         self.interval = interval
     }
 
-    /// Whether this job is to end.
-    func contains(_ id: JobID) -> Bool {
-        state.withLock { !$0.ids.isEmpty && $0.ids.contains(id) }
+    /// Whether this job is not to begin.
+    func contains(_ message: JobMessage) -> Bool {
+        let (isNamed, hasStamps) = state.withLock { state in
+            let isNamed =
+                !state.ended.isEmpty && state.ended.contains(message.id)
+                || !state.revoked.isEmpty && state.revoked.contains(message.id)
+            return (isNamed, state.stampCount > 0)
+        }
+        // Most workers never hear of stamps, and most messages have none.
+        return isNamed || hasStamps && isStamped(message)
+    }
+
+    /// Whether this job is to end although it runs.
+    func isToEnd(_ id: JobID) -> Bool {
+        state.withLock { !$0.ended.isEmpty && $0.ended.contains(id) }
+    }
+
+    /// The ids that are not to begin, at most `limit`.
+    func revokedIDs(limit: Int) -> [JobID] {
+        state.withLock { Array($0.revoked.union($0.ended).prefix(limit)) }
+    }
+
+    /// Remembers what this worker was told, before anybody can read it in Redis.
+    func add(revoked ids: [JobID], terminating: Bool) {
+        state.withLock { state in
+            if state.count > Self.maximumRemembered { state = State() }
+            state.revoked.formUnion(ids)
+            if terminating { state.ended.formUnion(ids) }
+        }
+    }
+
+    /// Remembers stamps that this worker was told of.
+    func add(_ stamps: [RevokedStamp]) { state.withLock { $0.add(stamps) } }
+
+    /// Whether one of the job's stamps is revoked.
+    private func isStamped(_ message: JobMessage) -> Bool {
+        let stamps = JobRequest(message).stamps
+        guard !stamps.isEmpty else { return false }
+        let revoked = state.withLock { $0.stamps }
+        return stamps.contains { name, value in
+            guard let values = revoked[name] else { return false }
+            return value.stampTexts.contains { values.contains($0) }
+        }
     }
 
     /// Returns once the wishes of the past are known, or the worker stops.
@@ -43,18 +98,32 @@ final class CancellationWatch: Sendable {
     /// One round; returns how long to sleep before the next.
     func runOnce() async throws(BrokerError) -> Duration {
         let since = state.withLock { state in
-            if state.ids.count > Self.maximumRemembered { state = State() }
+            if state.count > Self.maximumRemembered { state = State() }
             return state.since
         }
-        let wishes = try await broker.cancellations(since: since)
+        let wishes = try await broker.revocations(since: since)
         let new = state.withLock { state in
-            let new = Set(wishes.ids).subtracting(state.ids)
-            state.ids.formUnion(new)
+            let new = Set(wishes.ended).subtracting(state.ended)
+            state.ended.formUnion(new)
+            state.revoked.formUnion(wishes.revoked)
+            state.add(wishes.stamps)
             state.since = wishes.next
             return new
         }
         runs.cancel(new)
         loaded.unlock()
         return interval
+    }
+}
+
+extension JSONValue {
+    /// The values of a stamp, one or a list of them, as text.
+    var stampTexts: [String] {
+        switch self {
+        case .null: []
+        case .string(let text): [text]
+        case .array(let items): items.flatMap(\.stampTexts)
+        case .bool, .number, .object: [pythonText]
+        }
     }
 }

@@ -13,13 +13,17 @@ final class Fetcher: Sendable {
     private static let leaseInterval = Duration.milliseconds(50)
 
     private struct State {
+        var queues: [QueueName]
+        var areQueuesNew = true
+        /// Lanes that end instead of taking their next delivery.
+        var departures = 0
         var ready: [Delivery] = []  // the next one last
         var idle: [CheckedContinuation<Delivery?, Never>] = []
         var isQuiet = false
         var isDraining = false
     }
 
-    private let state = Locked(State())
+    private let state: Locked<State>
     private let broker: any Broker
     private let worker: WorkerID
     private let options: WorkerOptions
@@ -33,7 +37,7 @@ final class Fetcher: Sendable {
     private let demand = Signal()
     /// Raised when a waiter brought something.
     private let arrival = Signal()
-    private let waiters = Locked([any ListWaiter]())
+    private let waiters = WaiterRoster()
     /// Open while every list was found empty.
     private let idleness = Gate()
 
@@ -43,6 +47,7 @@ final class Fetcher: Sendable {
         isLeaseCurrent: @escaping @Sendable () -> Bool,
         giveBack: @escaping @Sendable ([Delivery]) async -> Void
     ) {
+        state = Locked(State(queues: options.queues))
         self.broker = broker
         self.worker = worker
         self.options = options
@@ -54,13 +59,20 @@ final class Fetcher: Sendable {
         self.giveBack = giveBack
     }
 
-    /// The next delivery; nil once draining has begun.
+    /// The next delivery; nil when the lane that asks is to end: draining has begun, or there are
+    /// lanes too many.
     func next() async -> Delivery? {
         await withCheckedContinuation { continuation in
             let (answer, runsLow): (Delivery??, Bool) = state.withLock { state in
                 if state.isDraining { return (.some(nil), false) }
+                if state.departures > 0 {
+                    state.departures -= 1
+                    return (.some(nil), false)
+                }
                 if let delivery = state.ready.popLast() {
-                    return (.some(delivery), state.ready.count == options.batchSize / 2)
+                    let left = state.ready.count
+                    let isLow = left == options.batchSize / 2 || left == options.prefetch / 2
+                    return (.some(delivery), isLow)
                 }
                 state.idle.append(continuation)
                 return (nil, true)
@@ -72,26 +84,57 @@ final class Fetcher: Sendable {
 
     /// Fetches until draining begins; returns when nothing more can arrive.
     func run() async {
-        let order = QueueOrder(options.queues)
-        let waiters = broker.waiters(for: worker, on: order.lists(turn: 0))
-        self.waiters.withLock { $0 = waiters }
-        let waiting = Locked(waiters.count)
-        await withTaskGroup(of: Void.self) { group in
-            for waiter in waiters {
-                group.addTask {
-                    await self.waitOnList(waiter)
-                    waiting.withLock { $0 -= 1 }
-                }
-            }
-            await reserveWhileWanted(order)
+        await withDiscardingTaskGroup { group in
+            await reserveWhileWanted { task in group.addTask { await task() } }
             // Again and again: a wait that had not begun when it was interrupted begins all the same.
-            while waiting.withLock({ $0 }) > 0 {
-                await interrupt(waiters)
+            while !waiters.all.isEmpty {
+                await interrupt(waiters.all)
                 try? await Task.sleep(for: Self.interruptInterval)
             }
         }
-        for waiter in waiters { await waiter.close() }
     }
+
+    // MARK: What it serves, and for how many lanes
+
+    /// The queues served now.
+    var queues: [QueueName] { state.withLock { $0.queues } }
+
+    /// What is held and not begun, the next one first.
+    var ready: [Delivery] { state.withLock { $0.ready.reversed() } }
+
+    /// Serves another set of queues from the next round on, which begins at once.
+    ///
+    /// What was taken from a queue that is no longer served is run all the same.
+    func serve(_ change: (inout [QueueName]) -> Void) {
+        state.withLock { state in
+            change(&state.queues)
+            state.areQueuesNew = true
+        }
+        demand.raise()
+        arrival.raise()
+    }
+
+    /// Lets so many lanes end: idle ones at once, others after their present job.
+    func dismiss(_ count: Int) {
+        let idle = state.withLock { state in
+            let now = min(count, state.idle.count)
+            state.departures += count - now
+            defer { state.idle.removeFirst(now) }
+            return Array(state.idle.prefix(now))
+        }
+        for continuation in idle { continuation.resume(returning: nil) }
+    }
+
+    /// Keeps lanes that were to end; returns how many.
+    func retain(_ count: Int) -> Int {
+        state.withLock { state in
+            let kept = min(count, state.departures)
+            state.departures -= kept
+            return kept
+        }
+    }
+
+    // MARK: Orders
 
     /// Takes nothing more from now on; what was reserved and not begun is given back, and what runs
     /// goes on.
@@ -105,13 +148,13 @@ final class Fetcher: Sendable {
         demand.raise()
         arrival.raise()
         if !ready.isEmpty { await giveBack(ready.reversed()) }
-        await interrupt(waiters.withLock { $0 })
+        await interrupt(waiters.all)
     }
 
     /// All at once: a server that does not answer takes its time for each.
-    private func interrupt(_ waiters: [any ListWaiter]) async {
+    private func interrupt(_ entries: [WaiterRoster.Entry]) async {
         await withTaskGroup(of: Void.self) { group in
-            for waiter in waiters { group.addTask { await waiter.interrupt() } }
+            for entry in entries { group.addTask { await entry.waiter.interrupt() } }
         }
     }
 
@@ -133,11 +176,18 @@ final class Fetcher: Sendable {
         if !ready.isEmpty { await giveBack(ready.reversed()) }
     }
 
-    private func reserveWhileWanted(_ order: QueueOrder) async {
+    private func reserveWhileWanted(
+        _ start: (@escaping @Sendable () async -> Void) -> Void
+    ) async {
         var turn = 0
+        var order: QueueOrder?
         while !isDraining {
+            if let queues = newQueues {
+                order = queues.isEmpty ? nil : QueueOrder(queues)
+                changeWaiters(to: order?.lists(turn: 0) ?? [], start)
+            }
             let count = wanted
-            guard count > 0 else {
+            guard count > 0, let order else {
                 metrics.vitals.fetch.rest()
                 await demand.wait()
                 metrics.vitals.fetch.resume()
@@ -160,19 +210,51 @@ final class Fetcher: Sendable {
         }
     }
 
+    /// The queues, when they are others than before.
+    private var newQueues: [QueueName]? {
+        state.withLock { state in
+            guard state.areQueuesNew else { return nil }
+            state.areQueuesNew = false
+            return state.queues
+        }
+    }
+
+    private func changeWaiters(
+        to lists: [ListAddress], _ start: (@escaping @Sendable () async -> Void) -> Void
+    ) {
+        let change = waiters.change(to: lists) { broker.waiters(for: worker, on: $0) }
+        for entry in change.started {
+            start {
+                await self.waitOnList(entry)
+                self.waiters.remove(entry)
+                await entry.waiter.close()
+            }
+        }
+        guard !change.retired.isEmpty else { return }
+        let retired = change.retired
+        // The others that wait there meet an empty list, or what they bring is given back.
+        idleness.letThrough()
+        start {
+            while self.waiters.all.contains(where: { entry in retired.contains { $0 === entry } }) {
+                await self.interrupt(retired)
+                try? await Task.sleep(for: Self.interruptInterval)
+            }
+        }
+    }
+
     /// Returns once the lease stands again, or the worker stops: what is taken under one that has run
     /// out would only be given back.
     private func leaseStands() async {
         while !isLeaseCurrent(), !isStopping { try? await Task.sleep(for: Self.leaseInterval) }
     }
 
-    private func waitOnList(_ waiter: any ListWaiter) async {
+    private func waitOnList(_ entry: WaiterRoster.Entry) async {
         while true {
             await idleness.pass()
             await leaseStands()
-            if isDraining { return }
+            if isDraining || entry.isRetired { return }
             do throws(BrokerError) {
-                let deliveries = try await waiter.wait(upTo: options.waitLimit)
+                let deliveries = try await entry.waiter.wait(upTo: options.waitLimit)
                 outage.ended()
                 metrics.waited()
                 if deliveries.isEmpty { continue }
@@ -210,7 +292,7 @@ final class Fetcher: Sendable {
     private typealias Match = (CheckedContinuation<Delivery?, Never>, Delivery)
 
     /// How many deliveries may be held beyond those that run.
-    private var ahead: Int { pace.isBrisk ? options.batchSize : 0 }
+    private var ahead: Int { max(options.prefetch, pace.isBrisk ? options.batchSize : 0) }
 
     private var wanted: Int {
         let ahead = ahead

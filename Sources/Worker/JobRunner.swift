@@ -12,6 +12,7 @@ struct JobRunner: Sendable {
     let options: WorkerOptions
     let runs: ActiveRuns
     let cancellations: CancellationWatch
+    let tuning: JobTuning
     let suspects: SuspectLane
     let lease: LeaseKeeper
     /// Where effects are recorded, if anywhere.
@@ -40,6 +41,10 @@ struct JobRunner: Sendable {
             let outcome = classifier.outcome(ofUnknown: message.name)
             return Conclusion(delivery: delivery, message: message, outcome: outcome)
         }
+        if let slot = tuning.admit(job.name, job.policy, at: time.now) {
+            return Conclusion(
+                delivery: delivery, message: message, outcome: .snooze(until: slot))
+        }
         guard message.isRedelivered else { return await run(job, message, from: delivery) }
         return await runAgain(job, message, from: delivery)
     }
@@ -48,7 +53,7 @@ struct JobRunner: Sendable {
         // Under a lease that may have run out somebody else may have begun: it is put back, or
         // found lost.
         guard lease.isCurrent else { return .released }
-        if cancellations.contains(message.id) { return .cancelled(whileRunning: false) }
+        if cancellations.contains(message) { return .cancelled(whileRunning: false) }
         guard message.eta != nil || message.expires != nil else { return nil }
         let now = time.now
         if let expires = message.expires, expires <= now { return .expired }
@@ -129,9 +134,12 @@ struct JobRunner: Sendable {
             logger: logger, time: time)
         await states.started(message, body, job)
         let limits = RunLimits(
-            message: message, policy: job.policy, margin: options.hardLimitMargin)
+            message: message, policy: job.policy, set: tuning.limits(of: job.name),
+            margin: options.hardLimitMargin)
         let run = runs.begin(delivery, message, limits: limits)
         events.started(message)
+        // Told of between the first look and the beginning.
+        if cancellations.isToEnd(message.id) { runs.cancel([message.id]) }
         let end = await run.run { try await job.run(body, in: context) }
         let elapsed = runs.end(delivery)
         let outcome = classifier.outcome(

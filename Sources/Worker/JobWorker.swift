@@ -9,7 +9,6 @@ import ProcessControl
 /// ```swift
 /// @main struct Billing {
 ///     static func main() async throws {
-///         JobWorker.holdStopSignals()
 ///         let worker = try JobWorker(
 ///             redis: "redis://127.0.0.1:6379/0", jobs: [RegisteredJob(SendInvoice())],
 ///             options: JobWorkerOptions(queues: ["billing"]), logger: Logger(label: "billing"))
@@ -35,9 +34,13 @@ public final class JobWorker: Sendable {
         logger: Logger
     ) throws(JobWorkerError) {
         let host = ProcessInfo.processInfo.hostName
+        let registry = JobRegistry(jobs)
+        var brokerOptions = options.broker(host: host)
+        // Whoever ends a chord calls its error callbacks.
+        brokerOptions.canvas = registry.canvasRules
         do throws(BrokerError) {
             broker = try RedisBroker(
-                url: url, options: options.broker(host: host), logger: logger)
+                url: url, options: brokerOptions, logger: logger)
         } catch {
             throw JobWorkerError(code: .address, message: error.message)
         }
@@ -49,9 +52,16 @@ public final class JobWorker: Sendable {
             host: host, processID: processID, queues: options.queues,
             concurrency: options.concurrency, startedAt: time.now, version: options.version)
         let (broker, queues) = (broker, options.queues)
+        var control = ControlPorts()
+        control.conf = { _ in options.reportedSettings }
+        control.report = {
+            "\nsoftware -> celery:5.7 (spoken by Backhaul) service:\(options.version)\n"
+                + "platform -> host:\(host)\n"
+        }
+        control.residentBytes = { ResidentMemory.bytes() }
         service = WorkerService(
-            broker: broker, registry: JobRegistry(jobs), presence: presence,
-            options: options.worker(host: host), time: time, logger: logger,
+            broker: broker, registry: registry, presence: presence,
+            options: options.worker(host: host), time: time, logger: logger, control: control,
             admission: { _ in
                 // Without it only producers with exchanges of their own miss something.
                 try? await broker.declare(queues)
@@ -80,19 +90,11 @@ public final class JobWorker: Sendable {
 
     /// The same, obeying TERM and INT: the first drains, the second cancels what runs and puts it
     /// back, the third is as QUIT: it gives up at once.
-    ///
-    /// ``holdStopSignals()`` must have been called before.
     public func runUntilSignalled() async throws(JobWorkerError) {
         let orders = StopOrders(service)
-        let reader = SignalReader(StopOrders.signals) { orders.handle($0.signal) }
-        defer { reader.close() }
+        defer { orders.close() }
         try await run()
     }
-
-    /// Keeps TERM, INT and QUIT from ending the process, so that a worker can obey them.
-    ///
-    /// To be called first in the program, while it has one thread: others inherit this.
-    public static func holdStopSignals() { SignalReader.block(StopOrders.signals) }
 
     /// Takes nothing more; jobs that run may finish within the grace period.
     public func drain() { service.drain() }

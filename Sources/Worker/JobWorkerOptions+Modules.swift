@@ -18,12 +18,14 @@ extension JobWorkerOptions {
     func worker(host: String) -> WorkerOptions {
         var worker = WorkerOptions(queues: queues)
         worker.concurrency = concurrency
+        worker.nodeName = name(host: host)
+        worker.prefetch = prefetch
+        worker.events.tellsOfTasks = tellsOfJobs
         worker.grace = grace
         worker.storesResults = results.areKept
         worker.results.areExtended = results.areExtended
         worker.results.trackStarted = results.trackStarted
         worker.results.storesIgnoredErrors = results.keepsIgnoredErrors
-        worker.results.node = name(host: host)
         return worker
     }
 

@@ -9,6 +9,12 @@ public struct JobWorkerOptions: Sendable {
     public var name: String?
     /// How many jobs may run at the same time.
     public var concurrency = 64
+    /// How many messages are held beyond those that run, however long jobs take: Celery's prefetch.
+    public var prefetch = 0
+    /// Whether monitors are told of every job from the start; they can ask for it later.
+    public var tellsOfJobs = false
+    /// What `celery inspect conf` shows; must hold no secret.
+    public var reportedSettings = JSONObject()
     /// kombu's `global_keyprefix`: put before every key.
     public var keyPrefix = ""
     /// How long running jobs may go on once it was told to stop; then they are cancelled, and put

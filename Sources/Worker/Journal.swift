@@ -32,9 +32,9 @@ final class Journal: Sendable {
     func record(_ conclusion: Conclusion, _ answer: Settlement, isRepeat: Bool) {
         let isLost = answer == .leaseLost && !isRepeat
         let word = isLost ? "lease_lost" : conclusion.outcome.word
+        if !isLost { events.ended(conclusion) }
         counts.withLock { $0[word, default: 0] += 1 }
         measure(conclusion, word, isLost: isLost)
-        if !isLost { events.ended(conclusion) }
         let (level, sentence) = announcement(conclusion.outcome, isLost: isLost)
         guard logger.logLevel <= level else { return }
         logger.log(level: level, sentence, metadata: metadata(of: conclusion, word))

@@ -6,7 +6,7 @@ import Telemetry
 /// Keeps this worker's lease on all that it holds, and knows whether it still stands.
 final class LeaseKeeper: Sendable {
     private let broker: any Broker
-    private let presence: WorkerPresence
+    private let presence: @Sendable () -> WorkerPresence
     private let options: WorkerOptions
     private let held: HeldLeases
     private let runs: ActiveRuns
@@ -14,8 +14,8 @@ final class LeaseKeeper: Sendable {
     private let renewal = Locked<(any LeaseRenewal)?>(nil)
 
     init(
-        broker: any Broker, presence: WorkerPresence, options: WorkerOptions, held: HeldLeases,
-        runs: ActiveRuns, metrics: WorkerMetrics
+        broker: any Broker, presence: @escaping @Sendable () -> WorkerPresence,
+        options: WorkerOptions, held: HeldLeases, runs: ActiveRuns, metrics: WorkerMetrics
     ) {
         self.broker = broker
         self.presence = presence

@@ -127,7 +127,7 @@ struct OutcomeClassifier: Sendable {
         case let error as CanvasError:
             FailureReport(
                 code: error.code, type: "CanvasError", message: error.message,
-                pythonType: .valueError)
+                pythonType: error.code == "canvas.empty" ? .improperlyConfigured : .valueError)
         default:
             FailureReport(
                 code: "error", type: String(describing: type(of: error)),

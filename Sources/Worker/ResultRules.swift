@@ -8,21 +8,21 @@ package struct ResultRules: Sendable, Equatable {
     package var trackStarted = false
     /// Whether failures are written even of jobs whose results nobody wants.
     package var storesIgnoredErrors = false
-    /// How the worker is called in them.
-    package var node = "backhaul@localhost"
 
     package init() {}
 
     /// The record with what else is to be told; `body` is read from the message unless given.
     func complete(
         _ record: ResultRecord, of message: JobMessage, _ body: MessageBody?,
-        from queue: QueueName, limits: WireLimits
+        from queue: QueueName, options: WorkerOptions
     ) -> ResultRecord {
         guard areExtended else { return record }
-        let body = body ?? (try? message.body(limits: limits)) ?? MessageBody(args: [], kwargs: [:])
+        let body =
+            body ?? (try? message.body(limits: options.limits))
+            ?? MessageBody(args: [], kwargs: [:])
         let request = JobRequest(message)
         var extended = ResultRecord.Extension(
-            name: message.name, args: body.args, kwargs: body.kwargs, worker: node,
+            name: message.name, args: body.args, kwargs: body.kwargs, worker: options.nodeName,
             retries: message.retries, queue: queue)
         extended.stampedHeaders = request.stampedHeaders
         extended.stamps = request.stamps

@@ -14,12 +14,14 @@ struct RunLimits: Sendable, Equatable {
     /// The limit named in the report of a run that was given up.
     let hardLimit: Duration
 
-    /// Celery's `timelimit` header goes before the job's policy; a soft limit without a hard one is
-    /// followed by one `margin` later.
-    init(message: JobMessage, policy: JobPolicy, margin: Duration) {
+    /// Celery's `timelimit` header goes before what operators `set`, and that before the job's policy;
+    /// a soft limit without a hard one is followed by one `margin` later.
+    init(
+        message: JobMessage, policy: JobPolicy, set: JobTuning.Limits? = nil, margin: Duration
+    ) {
         self.init(
-            soft: message.softTimeLimit, hard: message.hardTimeLimit, policy: policy, margin: margin
-        )
+            soft: message.softTimeLimit ?? set?.soft, hard: message.hardTimeLimit ?? set?.hard,
+            policy: policy, margin: margin)
     }
 
     init(soft: Duration?, hard: Duration?, policy: JobPolicy, margin: Duration) {

@@ -210,6 +210,6 @@ struct SettlementPlan: Sendable {
     ) -> ResultRecord {
         options.results.complete(
             record, of: message, conclusion.scope?.body, from: conclusion.delivery.queue,
-            limits: options.limits)
+            options: options)
     }
 }

@@ -88,6 +88,15 @@ final class Gate: Sendable {
         open()
     }
 
+    /// Lets those through that wait now, and nobody else.
+    func letThrough() {
+        let waiting = state.withLock { state in
+            defer { state.waiting = [] }
+            return state.waiting
+        }
+        for continuation in waiting { continuation.resume() }
+    }
+
     /// Returns at once when open, else when it is opened.
     func pass() async {
         await withCheckedContinuation { continuation in

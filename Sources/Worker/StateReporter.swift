@@ -21,7 +21,7 @@ struct StateReporter: Sendable {
         let record = ResultRecord(
             state: .started, id: message.id,
             result: [
-                "pid": .number(JSONNumber(processID)), "hostname": .string(options.results.node),
+                "pid": .number(JSONNumber(processID)), "hostname": .string(options.nodeName),
             ],
             groupID: message.groupID, parentID: message.parentID, dateDone: nil)
         do throws(BrokerError) {
@@ -53,6 +53,6 @@ struct StateReporter: Sendable {
         let queue = JobRequest(message).deliveryInfo["routing_key"]?.stringValue
         return options.results.complete(
             record, of: message, body, from: queue.flatMap { try? QueueName($0) } ?? .celery,
-            limits: options.limits)
+            options: options)
     }
 }

@@ -6,6 +6,14 @@ package struct WorkerOptions: Sendable {
     package var queues: [QueueName]
     /// Jobs that run at the same time.
     package var concurrency = 64
+    /// The name by which commands and monitors know the worker, such as `backhaul@host`.
+    package var nodeName = "backhaul@localhost"
+    /// Messages held beyond those that run, however long jobs take: Celery's prefetch.
+    package var prefetch = 0
+    /// How many lanes there may be, following the load; nil for always as many as `concurrency`.
+    package var autoscale: ClosedRange<Int>?
+    /// Whether commands that are broadcast are heard.
+    package var hearsCommands = true
     /// Messages taken, and outcomes settled, in one round trip at most.
     package var batchSize = 64
     /// How long an idle worker blocks on a list before it looks at all of them again.

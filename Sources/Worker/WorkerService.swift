@@ -11,13 +11,13 @@ package import Telemetry
 /// the messages of both go back, the attempt not counted.
 package final class WorkerService: Sendable {
     private enum Event: Sendable {
-        case laneEnded
+        case lanesEnded
         case fetcherEnded
         case cutOff
         case givenUp
     }
 
-    private struct State {
+    struct State {
         var phase = WorkerPhase.starting
         var lostSlots = 0
         var recycling: String?
@@ -36,21 +36,23 @@ package final class WorkerService: Sendable {
     private let options: WorkerOptions
     private let presence: WorkerPresence
     private let logger: Logger
-    private let held: HeldLeases
-    private let runs = ActiveRuns()
-    private let clock = LogicalClock()
-    private let lease: LeaseKeeper
-    private let fetcher: Fetcher
+    let held: HeldLeases
+    let runs = ActiveRuns()
+    let lease: LeaseKeeper
+    let fetcher: Fetcher
     private let settler: Settler
     private let runner: JobRunner
     private let cancellations: CancellationWatch
-    private let journal: Journal
-    private let events: WorkerEvents
-    private let outage: Outage
-    private let metrics: WorkerMetrics
+    let lanes: LanePool
+    private let autoscaler: Autoscaler?
+    private let remote: RemoteControl?
+    let journal: Journal
+    let events: WorkerEvents
+    let outage: Outage
+    let metrics: WorkerMetrics
     private let onStuck: @Sendable () -> Void
     private let admission: Admission?
-    private let state = Locked(State())
+    let state = Locked(State())
     private let quieting = Signal()
     private let draining = Signal()
     private let cancelling = Signal()
@@ -58,14 +60,16 @@ package final class WorkerService: Sendable {
 
     /// Puts a worker together; `run()` starts it.
     ///
-    /// `effects` is where jobs record what they have done, so that a repeat is recognised. `onStuck`
+    /// `effects` is where jobs record what they have done, so that a repeat is recognised; `control`
+    /// is what remote control needs of the process. `onStuck`
     /// is called, perhaps more than once and from a thread of the worker's own, when bodies that were
     /// given up block every thread: nothing but the end of the process helps then.
     package init(
         broker: any Broker, registry: JobRegistry, presence: WorkerPresence,
         options: WorkerOptions, effects: (any EffectLedger)? = nil,
         metrics given: WorkerMetrics? = nil, time: any TimeSource, logger: Logger,
-        admission: Admission? = nil, onStuck: @escaping @Sendable () -> Void = {}
+        control: ControlPorts = ControlPorts(), admission: Admission? = nil,
+        onStuck: @escaping @Sendable () -> Void = {}
     ) {
         self.broker = broker
         self.options = options
@@ -86,27 +90,29 @@ package final class WorkerService: Sendable {
         let outage = Outage(logger: logger, metrics: metrics)
         self.outage = outage
         held = HeldLeases(metrics: metrics)
-        let told = TaskEvents(
-            isEnabled: options.events.tellsOfTasks, clock: clock, time: time, metrics: metrics)
+        let told = TaskEvents(options.events, clock: control.clock, time: time, metrics: metrics)
         let journal = Journal(logger: logger, metrics: metrics, events: told)
         self.journal = journal
-        events = WorkerEvents(
-            options.events, tasks: told, broker: broker, presence: presence, clock: clock,
-            logger: logger
+        let events = WorkerEvents(
+            told, options: options, broker: broker, presence: presence, logger: logger
         ) { [runs] in WorkerBeat(active: runs.count, processed: journal.total) }
+        self.events = events
         let settler = Settler(
             broker: broker, plan: SettlementPlan(rules: rules, time: time, options: options),
             options: options, held: held, pace: pace, outage: outage, journal: journal,
             metrics: metrics)
         self.settler = settler
+        let note = PresenceNote(presence, queues: options.queues)
+        if let least = options.autoscale?.lowerBound { note.note(concurrency: least) }
         lease = LeaseKeeper(
-            broker: broker, presence: presence, options: options, held: held, runs: runs,
+            broker: broker, presence: { note.presence }, options: options, held: held, runs: runs,
             metrics: metrics)
         cancellations = CancellationWatch(
             broker: broker, runs: runs, interval: options.cancellationInterval)
+        let tuning = JobTuning()
         runner = JobRunner(
             registry: registry, rules: rules, options: options, runs: runs,
-            cancellations: cancellations,
+            cancellations: cancellations, tuning: tuning,
             suspects: SuspectLane(
                 broker: broker, worker: worker, maximumDeaths: options.maximumDeaths),
             lease: lease, effects: effects,
@@ -125,6 +131,22 @@ package final class WorkerService: Sendable {
             broker: broker, worker: worker, options: options, held: held, pace: pace,
             outage: outage, metrics: metrics, isLeaseCurrent: { [lease] in lease.isCurrent },
             giveBack: giveBack)
+        let lanes = LanePool(
+            options.autoscale?.lowerBound ?? options.concurrency, fetcher: fetcher, presence: note)
+        self.lanes = lanes
+        autoscaler = options.autoscale.map { [runs] bounds in
+            Autoscaler(bounds, lanes: lanes) { runs.count }
+        }
+        remote =
+            options.hearsCommands
+            ? RemoteControl(
+                ControlSite(
+                    node: options.nodeName, processID: presence.processID,
+                    startedAt: presence.startedAt, broker: broker, registry: registry,
+                    options: options, runs: runs, fetcher: fetcher, lanes: lanes,
+                    autoscaler: autoscaler, tuning: tuning, cancellations: cancellations,
+                    presence: note, ports: control.telling(events), time: time, logger: logger,
+                    drain: { [draining] in draining.raise() })) : nil
     }
 
     /// Works until it was told to stop and has, or until it had better be started anew.
@@ -147,6 +169,8 @@ package final class WorkerService: Sendable {
             }
             await withTaskGroup(of: Void.self) { maintenance in
                 for loop in maintenanceLoops { maintenance.addTask { await loop.run() } }
+                maintenance.addTask { await self.remote?.run() }
+                maintenance.addTask { await self.autoscaler?.run() }
                 maintenance.addTask {
                     await self.quieting.wait()
                     await self.fetcher.quiet()
@@ -211,40 +235,6 @@ package final class WorkerService: Sendable {
         draining.raise()
     }
 
-    // MARK: What it is doing
-
-    /// Whether Celery's monitors are told of jobs.
-    package var taskEvents: any EventSwitch { events.tasks }
-
-    /// Jobs by outcome since the start.
-    package var totals: [String: Int] { journal.totals }
-
-    /// Deliveries taken and not yet settled.
-    package var inFlight: Int { held.count }
-
-    /// The jobs that run now, the longest first.
-    package var runningJobs: [RunningJob] { runs.list }
-
-    /// Where it stands.
-    package var status: WorkerStatus {
-        let (phase, lostSlots) = state.withLock { ($0.phase, $0.lostSlots) }
-        let fetch = metrics.vitals.fetch
-        let fetchAge = fetch.count == 0 ? nil : fetch.age ?? .zero
-        var status = WorkerStatus()
-        status.phase = phase == .starting && fetchAge != nil ? .working : phase
-        status.running = runs.count
-        status.held = held.count
-        status.lostSlots = lostSlots
-        status.concurrency = options.concurrency
-        status.jobsDone = journal.total
-        status.fetchAgeSeconds = fetchAge?.inSeconds
-        status.leaseAgeSeconds = lease.age.inSeconds
-        return status
-    }
-
-    /// How long the broker has been away; zero when it is not.
-    package var outageAge: Duration { outage.age }
-
     // MARK: Work
 
     private var maintenanceLoops: [MaintenanceLoop] {
@@ -259,15 +249,12 @@ package final class WorkerService: Sendable {
                 await self.fetch()
                 return .fetcherEnded
             }
-            for _ in 0..<options.concurrency {
-                group.addTask {
-                    await Processor(
-                        fetcher: self.fetcher, runner: self.runner, settler: self.settler,
-                        onSlotLost: self.slotLost
-                    )
-                    .run()
-                    return .laneEnded
-                }
+            group.addTask {
+                let lane = Processor(
+                    fetcher: self.fetcher, runner: self.runner, settler: self.settler,
+                    onSlotLost: self.slotLost)
+                await self.lanes.run { await lane.run() }
+                return .lanesEnded
             }
             await draining.wait()
             enter(.draining)
@@ -275,15 +262,16 @@ package final class WorkerService: Sendable {
             runs.end(within: options.grace + options.cancelLimit)
             cancellations.stop()
             settler.drain()
+            lanes.drain()
             await fetcher.drain()
             group.addTask {
                 await self.pass(self.options.grace, or: self.cancelling)
                 return .cutOff
             }
-            var running = options.concurrency + 1
+            var running = 2
             while running > 0, let event = await group.next() {
                 switch event {
-                case .laneEnded, .fetcherEnded: running -= 1
+                case .lanesEnded, .fetcherEnded: running -= 1
                 case .cutOff:
                     enter(.cancelling)
                     runs.cancelAll()

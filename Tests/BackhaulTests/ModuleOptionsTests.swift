@@ -18,7 +18,9 @@ struct ModuleOptionsTests {
             "redis.command_timeout_seconds": "2", "database.url": "postgresql://db/x",
             "database.pool_size": "3", "database.connect_timeout_seconds": "4",
             "database.statement_timeout_seconds": "5", "worker.queues": "a,b",
-            "worker.concurrency": "6", "worker.batch_size": "7", "worker.lease_seconds": "18",
+            "worker.concurrency": "6", "worker.prefetch": "5", "worker.autoscale_max": "8",
+            "worker.autoscale_min": "2", "worker.remote_control": "false", "worker.batch_size": "7",
+            "worker.lease_seconds": "18",
             "worker.lease_renewal_seconds": "9", "worker.visibility_timeout_seconds": "11",
             "worker.grace_seconds": "12", "worker.wait_seconds": "13",
             "limits.envelope_bytes": "2000", "results.enabled": "false",
@@ -56,6 +58,9 @@ struct ModuleOptionsTests {
         let options = try loaded().settings.workerOptions
         #expect(options.queues == ["a", "b"])
         #expect(options.concurrency == 6)
+        #expect(options.prefetch == 5)
+        #expect(options.autoscale == 2...8)
+        #expect(!options.hearsCommands)
         #expect(options.batchSize == 7)
         #expect(options.leaseRenewal == .seconds(9))
         #expect(options.grace == .seconds(12))

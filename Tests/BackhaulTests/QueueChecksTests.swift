@@ -31,7 +31,8 @@ struct QueueChecksTests {
         #expect(found.allSatisfy { $0.state == .ok })
         #expect(
             Set(found.map(\.name)) == [
-                "workers", "in flight", "delayed", "dead letters", "quarantine", "leftovers",
+                "workers", "in flight", "delayed", "chords", "dead letters", "quarantine",
+                "leftovers",
                 "queues",
             ])
     }

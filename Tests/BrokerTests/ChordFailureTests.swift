@@ -25,6 +25,8 @@ struct ChordFailureTests {
         _ = try await fixture.broker.settle([try fixture.failure(deliveries[0])])
         #expect(try await fixture.record(of: "body") == nil)
         _ = try await fixture.broker.settle([try fixture.success(deliveries[1], 1)])
+        #expect(try await fixture.record(of: "body") == nil, "the member is seen to fail first")
+        try await fixture.tend()
         let record = try await fixture.record(of: "body")
         #expect(record?["status"] == "FAILURE")
         #expect(record?["result"]?["exc_type"] == "ChordError")
@@ -51,6 +53,7 @@ struct ChordFailureTests {
                 id == "a" ? try fixture.failure(delivery) : try fixture.success(delivery, 1)
             _ = try await fixture.broker.settle([settling])
         }
+        try await fixture.tend()
         #expect(try await fixture.record(of: "inner")?["status"] == "FAILURE")
         let record = try await fixture.record(of: "body")
         #expect(record?["status"] == "FAILURE")
@@ -167,6 +170,7 @@ struct ChordFailureTests {
         ])
         #expect(answers == [.settled, .settled])
         #expect(try await fixture.record(of: "a")?["status"] == "FAILURE")
+        try await fixture.tend()
         #expect(try await fixture.record(of: "body")?["status"] == "FAILURE")
         #expect(
             try await fixture.broker.buried(in: .dead, offset: 0, limit: 1).items[0].code
@@ -187,6 +191,7 @@ struct ChordFailureTests {
             try await fixture.broker.reclaimExpired(limit: 10).poisoned.count == 1
         }
         #expect(try await fixture.record(of: "a")?["status"] == "FAILURE")
+        try await fixture.tend()
         #expect(try await fixture.record(of: "body")?["status"] == "FAILURE")
         #expect(try await fixture.base.census() == [0, 0, 0, 0, 1])
     }

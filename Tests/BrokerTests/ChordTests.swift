@@ -54,6 +54,28 @@ struct ChordTests {
         #expect(try await fixture.take().isEmpty)
     }
 
+    @Test("a chord that is sent once more counts members that end before it is told to wait anew")
+    func sentOnceMore() async throws {
+        let fixture = try await ChordFixture()
+        let raw = fixture.base.raw
+        try await fixture.send(pair())
+        for delivery in try await fixture.take(2) {
+            _ = try await fixture.broker.settle([try fixture.success(delivery, 1)])
+        }
+        #expect(try await fixture.takeBody() == [[1, 1]])
+        // As Python does: the members first, and the size before the last of them.
+        try await fixture.send(pair())
+        _ = try await raw.send(RedisCommand("SET", Self.group + ".c", "done", "EX", 300))
+        _ = try await raw.send(RedisCommand("DEL", Self.group + ".s"))
+        let again = try await fixture.take(2)
+        _ = try await fixture.broker.settle([try fixture.success(again[0], 2)])
+        #expect(try await fixture.keysWithoutEnd().isEmpty)
+        _ = try await raw.send(RedisCommand("DEL", Self.group + ".c"))
+        _ = try await raw.send(RedisCommand("SET", Self.group + ".s", 2, "EX", 300))
+        _ = try await fixture.broker.settle([try fixture.success(again[1], 3)])
+        #expect(try await fixture.takeBody() == [[2, 3]])
+    }
+
     @Test("who has lost the lease writes nothing at all")
     func fenced() async throws {
         let fixture = try await ChordFixture()
@@ -110,7 +132,10 @@ struct ChordTests {
         let late = try await fixture.take()[0]
         #expect(
             try await fixture.broker.settle([try fixture.success(late, 1)]) == [.settled])
-        #expect(try await fixture.int("EXISTS", Self.group + ".j") == 0)
+        // It may be the first member of the chord sent once more, and is forgotten soon if it is not.
+        let left = try #require(try await fixture.int("TTL", Self.group + ".j"))
+        #expect((1...3600).contains(left))
+        #expect(try await fixture.keysWithoutEnd().isEmpty)
         #expect(try await fixture.take().isEmpty)
     }
 
@@ -146,6 +171,43 @@ struct ChordTests {
                 == 0
         }
         #expect(try await fixture.keysWithoutEnd().isEmpty)
+    }
+
+    @Test("a chord with more members than its size says ends once, with the first of them")
+    func sizeTooSmall() async throws {
+        let fixture = try await ChordFixture()
+        try await fixture.send(chord(["a", "b", "c"].map(ChordFixture.member)))
+        _ = try await fixture.base.raw.send(RedisCommand("SET", Self.group + ".s", 2, "EX", 60))
+        for delivery in try await fixture.take(3) {
+            _ = try await fixture.broker.settle([try fixture.success(delivery, 1)])
+        }
+        #expect(try await fixture.takeBody() == [[1, 1]])
+        #expect(try await fixture.take().isEmpty)
+        #expect(try await fixture.keysWithoutEnd().isEmpty)
+    }
+
+    @Test("a chord that Redis refuses to end does not keep others from ending")
+    func refusedEnd() async throws {
+        let fixture = try await ChordFixture {
+            $0.chords.maximumPartsAtOnce = 0
+            $0.chords.claim = .seconds(1)
+        }
+        let broken = Signature(
+            "test.body", options: ["task_id": "broken", "queue": "no-list"])
+        try await fixture.send(
+            .chord([ChordFixture.member("a")], body: broken, options: ["task_id": "h"]))
+        try await fixture.send(chord([ChordFixture.member("b")]))
+        _ = try await fixture.base.raw.send(RedisCommand("SET", "no-list", "text"))
+        for delivery in try await fixture.take(2) {
+            _ = try await fixture.broker.settle([try fixture.success(delivery, 1)])
+        }
+        _ = try await fixture.broker.tendChords(limit: 10)
+        #expect(try await fixture.takeBody() == [[1]])
+        _ = try await fixture.base.raw.send(RedisCommand("DEL", "no-list"))
+        try await eventually("the other one ends, too") {
+            _ = try await fixture.broker.tendChords(limit: 10)
+            return try await fixture.base.length("no-list") == 1
+        }
     }
 
     @Test("a part that a member adds is waited for, and counted before the member's own")

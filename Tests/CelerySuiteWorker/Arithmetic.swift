@@ -24,12 +24,22 @@ enum Arithmetic {
 
     private struct Delayed: Decodable {
         let numbers: [JSONValue]
-        let pause_time: Double?
+        let pauseTime: Double?
+
+        private enum CodingKeys: String, CodingKey {
+            case numbers
+            case pauseTime = "pause_time"
+        }
     }
 
     private struct Line: Decodable {
-        let file_name: String
+        let fileName: String
         let i: JSONValue
+
+        private enum CodingKeys: String, CodingKey {
+            case fileName = "file_name"
+            case i
+        }
     }
 
     private struct Named: Decodable {
@@ -60,18 +70,18 @@ enum Arithmetic {
                 return .finished(result: try Python.sum(of: sums))
             },
             Suite.task("delayed_sum") { (given: Delayed, _) in
-                try await Task.sleep(for: .seconds(given.pause_time ?? 1))
+                try await Task.sleep(for: .seconds(given.pauseTime ?? 1))
                 return .finished(result: try Python.sum(of: given.numbers))
             },
             Suite.task("delayed_sum_with_soft_guard") { (given: Delayed, _) in
-                do { try await Task.sleep(for: .seconds(given.pause_time ?? 1)) } catch {
+                do { try await Task.sleep(for: .seconds(given.pauseTime ?? 1)) } catch {
                     return .finished(result: 0)
                 }
                 return .finished(result: try Python.sum(of: given.numbers))
             },
             Suite.task("write_to_file_and_return_int") { (given: Line, _) in
-                let file = URL(fileURLWithPath: given.file_name)
-                if !FileManager.default.fileExists(atPath: given.file_name) {
+                let file = URL(fileURLWithPath: given.fileName)
+                if !FileManager.default.fileExists(atPath: given.fileName) {
                     try Data().write(to: file)
                 }
                 let handle = try FileHandle(forWritingTo: file)

@@ -22,7 +22,11 @@ enum Compositions {
     }
 
     private struct Stamping: Decodable {
-        let replace_with: JSONValue?
+        let replaceWith: JSONValue?
+
+        private enum CodingKeys: String, CodingKey {
+            case replaceWith = "replace_with"
+        }
     }
 
     static func jobs(_ side: SideChannel) -> [RegisteredJob] {
@@ -116,7 +120,7 @@ enum Compositions {
             },
             Suite.task("replace_with_stamped_task") { (given: Stamping, _) in
                 let next =
-                    try given.replace_with.map { try Signature(json: $0) }
+                    try given.replaceWith.map { try Signature(json: $0) }
                     ?? Suite.signature("replaced_with_me")
                 return .replaced(
                     with: next.stamped(["StampOnReplace": "This is the replaced task"]))

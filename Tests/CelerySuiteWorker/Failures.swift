@@ -12,7 +12,11 @@ enum Failures {
     }
 
     private struct Failed: Decodable {
-        let request_id: String
+        let requestID: String
+
+        private enum CodingKeys: String, CodingKey {
+            case requestID = "request_id"
+        }
     }
 
     private struct FailedRequest: Decodable {
@@ -23,8 +27,13 @@ enum Failures {
     }
 
     private struct FailedWithLabel: Decodable {
-        let request_id: String
+        let requestID: String
         let label: JSONValue
+
+        private enum CodingKeys: String, CodingKey {
+            case requestID = "request_id"
+            case label
+        }
     }
 
     static func jobs(_ side: SideChannel) -> [RegisteredJob] {
@@ -42,11 +51,11 @@ enum Failures {
                 return .done
             },
             Suite.task("errback_old_style") { (given: Failed, _) in
-                try await side.increment(given.request_id)
-                return .finished(result: .string(given.request_id))
+                try await side.increment(given.requestID)
+                return .finished(result: .string(given.requestID))
             },
             Suite.task("errback_old_style_with_args") { (given: FailedWithLabel, _) in
-                try await side.append(Requests.text(given.label), to: given.request_id)
+                try await side.append(Requests.text(given.label), to: given.requestID)
                 return .done
             },
         ]

@@ -10,7 +10,6 @@ import Worker
 @main
 struct CelerySuiteWorker {
     static func main() async throws {
-        JobWorker.holdStopSignals()
         let environment = ProcessInfo.processInfo.environment
         let side = SideChannel(
             host: environment["REDIS_HOST"] ?? "127.0.0.1",
@@ -31,6 +30,15 @@ struct CelerySuiteWorker {
         options.name = environment["FW_NODENAME"]
         options.concurrency = environment["FW_CONCURRENCY"].flatMap(Int.init) ?? 1
         options.results.areExtended = true
+        options.prefetch = 4
+        if let text = environment["FW_CONF"],
+            let conf = try? JSONDecoder().decode([String: JSONValue].self, from: Data(text.utf8))
+        {
+            options.reportedSettings = JSONObject(conf.map { ($0.key, $0.value) })
+        }
+        for name in ["deprecated_settings", "include"] {
+            options.reportedSettings[name] = options.reportedSettings[name] ?? .null
+        }
         options.version = "5.7.0"
         return options
     }

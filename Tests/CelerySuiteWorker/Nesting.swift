@@ -3,7 +3,11 @@ import JobModel
 /// Tasks that return signatures, and one that reads them.
 enum Nesting {
     private struct Rebuilt: Decodable {
-        let sig_dict: JSONValue
+        let sigDict: JSONValue
+
+        private enum CodingKeys: String, CodingKey {
+            case sigDict = "sig_dict"
+        }
     }
 
     private static let add = Suite.signature("add")
@@ -27,7 +31,7 @@ enum Nesting {
             }
         } + [
             Suite.task("rebuild_signature") { (given: Rebuilt, _) in
-                _ = try Signature(json: given.sig_dict)
+                _ = try Signature(json: given.sigDict)
                 return .done
             }
         ]

@@ -14,21 +14,40 @@ enum Requests {
 
     private struct Echo: Decodable {
         let message: JSONValue
-        let redis_key: String?
+        let redisKey: String?
+
+        private enum CodingKeys: String, CodingKey {
+            case message
+            case redisKey = "redis_key"
+        }
     }
 
     private struct Key: Decodable {
-        let redis_key: String?
+        let redisKey: String?
+
+        private enum CodingKeys: String, CodingKey {
+            case redisKey = "redis_key"
+        }
     }
 
     private struct Recorded: Decodable {
         let values: [JSONValue]
-        let redis_key: String
+        let redisKey: String
+
+        private enum CodingKeys: String, CodingKey {
+            case values
+            case redisKey = "redis_key"
+        }
     }
 
     private struct Printed: Decodable {
-        let log_message: String?
-        let print_message: String?
+        let logMessage: String?
+        let printMessage: String?
+
+        private enum CodingKeys: String, CodingKey {
+            case logMessage = "log_message"
+            case printMessage = "print_message"
+        }
     }
 
     static func jobs(_ side: SideChannel) -> [RegisteredJob] {
@@ -60,7 +79,7 @@ enum Requests {
             Suite.task("task_with_declared_time_limits", policy: limited, run: limits),
             Suite.task("replaced_with_me") { (_: NoArguments, _) in .finished(result: true) },
             Suite.task("print_unicode") { (given: Printed, context) in
-                context.logger.info("\(given.log_message ?? "") \(given.print_message ?? "")")
+                context.logger.info("\(given.logMessage ?? "") \(given.printMessage ?? "")")
                 return .done
             },
             Suite.task("sleeping") { (given: RawArguments, _) in
@@ -73,20 +92,20 @@ enum Requests {
     private static func recording(_ side: SideChannel) -> [RegisteredJob] {
         [
             Suite.task("redis_echo") { (given: Echo, _) in
-                try await side.append(text(given.message), to: given.redis_key ?? "redis-echo")
+                try await side.append(text(given.message), to: given.redisKey ?? "redis-echo")
                 return .done
             },
             Suite.task("redis_echo_group_id") { (given: Echo, context) in
                 try await side.append(
-                    context.groupID ?? "", to: given.redis_key ?? "redis-group-ids")
+                    context.groupID ?? "", to: given.redisKey ?? "redis-group-ids")
                 return .done
             },
             Suite.task("redis_count") { (given: Key, _) in
-                try await side.increment(given.redis_key ?? "redis-count")
+                try await side.increment(given.redisKey ?? "redis-count")
                 return .done
             },
             Suite.task("sum_and_record") { (given: Recorded, context) in
-                try await side.append(context.id.text, to: given.redis_key)
+                try await side.append(context.id.text, to: given.redisKey)
                 return .finished(result: try Python.sum(of: given.values))
             },
         ]
@@ -112,7 +131,9 @@ enum Requests {
         case .string(let text): text
         case .number(let number): number.text
         case .bool(let flag): flag ? "True" : "False"
-        case .null, .array, .object: ""
+        // Bytes that are text.
+        case .object(let members): members["__value__"]?.stringValue ?? ""
+        case .null, .array: ""
         }
     }
 }

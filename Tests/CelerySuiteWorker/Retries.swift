@@ -4,7 +4,11 @@ import JobModel
 /// Tasks that ask to be tried again.
 enum Retries {
     private struct Returned: Decodable {
-        let return_value: JSONValue?
+        let returnValue: JSONValue?
+
+        private enum CodingKeys: String, CodingKey {
+            case returnValue = "return_value"
+        }
     }
 
     private struct Two: Decodable {
@@ -21,7 +25,13 @@ enum Retries {
     private struct Unpickleable: Decodable {
         let foo: JSONValue
         let bar: JSONValue
-        let retry_kwargs: [String: JSONValue]
+        let retryKwargs: [String: JSONValue]
+
+        private enum CodingKeys: String, CodingKey {
+            case foo
+            case bar
+            case retryKwargs = "retry_kwargs"
+        }
     }
 
     static var jobs: [RegisteredJob] { counting + changing }
@@ -30,15 +40,15 @@ enum Retries {
         let silent = JobPolicy(retry: .never, storesResult: false)
         return [
             Suite.task("retry") { (given: Returned, context) in
-                if let value = given.return_value, context.attempt > 3 {
+                if let value = given.returnValue, context.attempt > 3 {
                     return .finished(result: value)
                 }
                 throw again(after: 5, atMost: 3, raising: Suite.expected([]))
             },
             Suite.task("retry_unpickleable") { (given: Unpickleable, _) in
                 throw again(
-                    after: given.retry_kwargs["countdown"]?.doubleValue ?? 1,
-                    atMost: given.retry_kwargs["max_retries"]?.intValue ?? 3,
+                    after: given.retryKwargs["countdown"]?.doubleValue ?? 1,
+                    atMost: given.retryKwargs["max_retries"]?.intValue ?? 3,
                     raising: Failures.unpickleable(given.foo))
             },
             Suite.task("retry_once") { (given: RawArguments, context) in

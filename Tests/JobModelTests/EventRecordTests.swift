@@ -193,7 +193,27 @@ struct ElectionCallTests {
             let calls = ElectionCall.all(in: message)
             #expect(calls.map(\.id) == ["e1"])
             #expect(calls.map(\.clock) == [7])
+            #expect(calls.map(\.topic) == ["task"])
+            #expect(calls.map(\.action) == [.null])
+            #expect(calls.map(\.isOurs) == [false])
         }
+    }
+
+    @Test("our own call is one, and known as ours")
+    func ours() throws {
+        let call = try #require(ElectionCall.all(in: envelope(call)).first)
+        let record = EventRecord(.electionJoined(call), clock: 9, at: Date())
+        let node = EventNode(name: "backhaul@lab", processID: 42)
+        let message = try #require(EventMessage.telling([record], of: node, upTo: 1).first)
+        #expect(message.routingKey == ElectionCall.routingKey)
+        let event = try JSONValue(parsing: message.body)
+        for key in ["id", "clock", "hostname", "pid", "topic", "action", "cver"] {
+            #expect(event[key] != nil, "Celery's workers look for \(key)")
+        }
+        let heard = try #require(ElectionCall.all(in: message.encoded(deliveryTag: "t")).first)
+        #expect(heard.isOurs)
+        #expect(heard.id == call.id)
+        #expect(heard.clock == 9)
     }
 
     @Test("what is no call is none")

@@ -23,7 +23,7 @@ struct ResultTests {
         let gate = Gate()
         let options = WorkerOptions.with {
             $0.results.trackStarted = true
-            $0.results.node = "swift@here"
+            $0.nodeName = "swift@here"
         }
         let fixture = try await WorkerFixture(options) { _, _ in
             await gate.pass()
@@ -92,7 +92,7 @@ struct ResultTests {
     func extended() async throws {
         let options = WorkerOptions.with {
             $0.results.areExtended = true
-            $0.results.node = "swift@here"
+            $0.nodeName = "swift@here"
         }
         let fixture = try await WorkerFixture(options) { _, _ in .done }
         let message = fixture.message(1) {

@@ -49,10 +49,11 @@ struct WorkerFixture {
 
     init(
         _ options: WorkerOptions = .with { _ in }, effects: (any EffectLedger)? = nil,
+        control: ControlPorts = ControlPorts(),
+        logger: Logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
         throughProxy take: ((TCPProxy) -> Void)? = nil,
         body: @escaping @Sendable (ProbeJob.Payload, JobContext) async throws -> Verdict
     ) async throws {
-        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         server = try await RedisServer.start()
         var url = server.url
         if let take {
@@ -68,7 +69,8 @@ struct WorkerFixture {
                 worker: worker,
                 host: "test", processID: 1, queues: [Self.queue],
                 concurrency: options.concurrency, startedAt: Date(), version: "test"),
-            options: options, effects: effects, time: SystemTime(), logger: logger)
+            options: options, effects: effects, time: SystemTime(), logger: logger,
+            control: control)
     }
 
     /// Runs the worker while `act` goes on, then drains it.

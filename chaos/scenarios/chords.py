@@ -15,13 +15,18 @@ from chaos.books import id_of
 from chaos.fleet import Fleet, Post, children_of
 from chaos.ground import LISTS, QUEUE, Ground
 from chaos.logs import lines, outcomes_of
+from chaos.proxy import Proxy
 from chaos.run import DRAIN_LIMIT, Run
 from demo.children import Child
 
 _MEMBERS = 1000  # of the large chord
-_SMALL, _SMALL_MEMBERS = 60, 5  # many ends, so that kills meet some
+_SMALL_EACH, _SMALL_MEMBERS = 3, 5  # sent before each kill, so that it meets chords that end
 _MILLISECONDS = (350, 750)  # a member sleeps; all together longer than the kills take
-_BODIES = QUEUE + "-bodies"  # nobody takes from it before all is over, so that bodies can be counted
+_QUICK = (20, 200)  # the same for small chords
+_BODIES = QUEUE + "-bodies"  # nobody serves it before all is over, so that bodies can be counted
+_FAR = 0.4  # seconds that each message to and from a far Redis takes at most
+_FAR_WEIGHT = 3  # how much more often it is killed
+_LATER = 3  # priority of the large chord's members: the small ones go first
 _MEAN_PAUSE = 0.7  # seconds between two kills
 _VISIBILITY_TIMEOUT = 10  # seconds until what a killed Python worker held is put back
 _RESULT_LIMIT = 30  # seconds until a body must have run, once somebody serves its queue
@@ -72,27 +77,34 @@ class Pythons:
 
 
 def chords(run: Run) -> None:
-    """One of 1,000 members and sixty small ones, 20 kills of Swift and Python workers."""
+    """One of 1,000 members and sixty small ones; 20 kills of Swift and Python workers."""
     ground, rng, outcome = run.ground, run.rng("kills"), run.outcome
     environment = {
         "BACKHAUL_WORKER_VISIBILITY_TIMEOUT_SECONDS": str(_VISIBILITY_TIMEOUT),
         # Who is killed every other second looks like the victim of what it held.
         "BACKHAUL_WORKER_MAXIMUM_DEATHS": "50",
     }
-    fleet = Fleet(ground, [Post(name, 8, environment=environment) for name in "abc"])
+    proxy = Proxy(ground.sandbox.redis_url, run.rng("network"))
+    proxy.delay(_FAR)  # between a claim and the end of a chord
+    posts = [Post(name, 8, environment=environment) for name in "ab"]
+    posts.append(Post("far", 16, environment={**environment, "REDIS_URL": proxy.url}))
+    fleet = Fleet(ground, posts)
     fleet.start()
     pythons = Pythons(ground, 2)
     url = ground.sandbox.redis_url
     with Celery("chords", broker=url, backend=url, set_as_current=False) as app:
         numbers = run.rng("members")
-        half = [send(app, numbers, _SMALL_MEMBERS) for _ in range(_SMALL // 2)]
-        large = send(app, numbers, _MEMBERS)
-        sent = [*half, large, *(send(app, numbers, _SMALL_MEMBERS) for _ in range(_SMALL // 2))]
+        large = send(
+            app, numbers, _MEMBERS, priority=_LATER, milliseconds=_MILLISECONDS
+        )
+        sent = [large]
         victims = list(_VICTIMS)
         rng.shuffle(victims)
         open_at_kill = kills = 0
         while victims and run.left > 0:
             pythons.tend()
+            if len(sent) <= kills * _SMALL_EACH + 1:
+                sent += [send(app, numbers, _SMALL_MEMBERS) for _ in range(_SMALL_EACH)]
             run.pause(
                 min(rng.expovariate(1 / _MEAN_PAUSE), 2.0), fleet, lambda: f"{kills} kills"
             )
@@ -108,6 +120,8 @@ def chords(run: Run) -> None:
             within=DRAIN_LIMIT,
             text="waiting for the last members",
         )
+        # Nobody waits for them; when this program ends they would call a Redis that is gone.
+        app.backend._pending_results.concrete.clear()
     # A record of a chord that Python ended goes when it is looked at next.
     run.wait(
         lambda: ground.backlog() == 0 and ground.redis.zcard("backhaul:chords") == 0,
@@ -123,6 +137,7 @@ def chords(run: Run) -> None:
         _RECOVERED in line for line in lines(ground.swift_logs())
     )
     fleet.stop()
+    proxy.close()
     pythons.stop()
     run.check_reached("processes killed", kills, len(_VICTIMS))
     run.check_reached("killed while the large chord was open", open_at_kill, len(_VICTIMS))
@@ -131,7 +146,8 @@ def chords(run: Run) -> None:
     doubled = len(bodies) - len(set(bodies))
     outcome.check("doubled", "bodies sent twice", doubled, doubled == 0)
     wrong = sum(not end for end in ends)
-    outcome.check("values", "bodies with a wrong result", wrong, len(ends) == len(sent) > 0 == wrong)
+    holds = len(ends) == len(sent) and wrong == 0
+    outcome.check("values", "bodies with a wrong result", wrong, holds)
     all_of_large = bool(ends) and ends[sent.index(large)]
     outcome.check("values", f"all {_MEMBERS:,} results, in order", all_of_large, all_of_large)
     by_python = len(members) - by_swift
@@ -152,13 +168,17 @@ def ended_by_swift(ground: Ground) -> frozenset[str]:
     )
 
 
-def send(app: Celery, rng: random.Random, count: int) -> Sent:
+def send(
+    app: Celery, rng: random.Random, count: int, *, priority: int = 0,
+    milliseconds: tuple[int, int] = _QUICK,
+) -> Sent:
     """One chord, as any Celery client sends it."""
     header = [
         app.signature(
             "drill.number",
-            kwargs={"number": number, "milliseconds": rng.randint(*_MILLISECONDS)},
+            kwargs={"number": number, "milliseconds": rng.randint(*milliseconds)},
             queue=QUEUE,
+            priority=priority,
         )
         for number in range(count)
     ]
@@ -172,7 +192,9 @@ def killed(kind: str, run: Run, fleet: Fleet, pythons: Pythons, sent: list[Sent]
     rng = run.rng(f"victim-{run.outcome.faults.total()}")
     if kind == _WORKER:
         victims = fleet.victims()
-        return bool(victims) and bool(fleet.kill(rng.choice(victims)))
+        # Who is far from Redis takes longest to end a chord, so it dies most often while it does.
+        weights = [_FAR_WEIGHT if each.post == "far" else 1 for each in victims]
+        return bool(victims) and bool(fleet.kill(rng.choices(victims, weights)[0]))
     living = pythons.living()
     if not living:
         return False

@@ -19,7 +19,8 @@ struct EnqueueCommand: AsyncParsableCommand {
               backhaul enqueue backhaul.ping --expires 30
               backhaul enqueue --canvas workflow.json
 
-            A workflow is a signature in Celery's JSON form: what json.dumps(chain(...)) prints.
+            A workflow is a signature in Celery's JSON form, as json.dumps(chain(...))
+            prints it.
             """)
 
     @Argument(help: "The job's name, as Celery knows it.")

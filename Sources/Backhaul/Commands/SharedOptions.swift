@@ -103,6 +103,11 @@ struct WorkerFlags: ParsableArguments {
     var concurrency: String?
 
     @Option(
+        name: [.customLong("name"), .customShort("n")],
+        help: ArgumentHelp("The name for Celery's tools, such as mail@%h.", valueName: "name@host"))
+    var name: String?
+
+    @Option(
         name: .customLong("processes"),
         help: ArgumentHelp(
             "Worker processes; with more than 1 a supervisor keeps them.", valueName: "n"))
@@ -119,7 +124,7 @@ struct WorkerFlags: ParsableArguments {
             ("worker.events", events ? "true" : nil, "--events"),
             ("worker.queues", queues, "--queues"),
             ("worker.concurrency", concurrency, "--concurrency"),
-            ("worker.processes", processes, "--processes"),
+            ("worker.name", name, "--name"), ("worker.processes", processes, "--processes"),
         ])
     }
 }

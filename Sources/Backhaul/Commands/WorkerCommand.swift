@@ -26,7 +26,7 @@ struct WorkerCommand: AsyncParsableCommand {
             Examples:
               backhaul worker
               backhaul worker --queues provisioning,payments --concurrency 64
-              backhaul worker --processes 4
+              backhaul worker --processes 4 --name mail@%h
               backhaul worker --config /etc/backhaul.yaml --log-format json
             """)
 
@@ -45,7 +45,7 @@ struct WorkerCommand: AsyncParsableCommand {
             let code = try await supervise(composition, databaseURL: url, environment)
             throw ExitCode(code)
         }
-        switch try await work(composition, databaseURL: url, place, environment) {
+        switch try await work(loaded, composition, databaseURL: url, place, environment) {
         case .over: break
         case .refused: throw ExitCode(SettingsError.exitCode)
         case .again:
@@ -83,7 +83,8 @@ struct WorkerCommand: AsyncParsableCommand {
     }
 
     private func work(
-        _ composition: Composition, databaseURL url: Secret, _ place: ProcessPlace,
+        _ loaded: LoadedSettings, _ composition: Composition, databaseURL url: Secret,
+        _ place: ProcessPlace,
         _ environment: [String: String]
     ) async throws -> WorkerProcess.End {
         let logger = composition.logger
@@ -98,12 +99,12 @@ struct WorkerCommand: AsyncParsableCommand {
         let presence = composition.presence(startedAt: SystemTime().now)
         let figures = WorkerFigures(presence, registry)
         var options = composition.settings.workerOptions
-        options.events.node = "backhaul@\(presence.host)"
+        options.nodeName = NodeName.text(
+            composition.settings.worker.name, host: presence.host, process: place.number)
         let service = WorkerService(
-            broker: broker, registry: registry, presence: presence,
-            options: options,
+            broker: broker, registry: registry, presence: presence, options: options,
             effects: composition.effectLedger(pool: pool), metrics: figures.metrics,
-            time: SystemTime(), logger: logger,
+            time: SystemTime(), logger: logger, control: ControlFacts(loaded: loaded).ports,
             admission: { await admitted(to: broker, composition, until: $0) },
             onStuck: place.endWhenStuck(environment: environment, logger: logger))
         let health = try HealthService(

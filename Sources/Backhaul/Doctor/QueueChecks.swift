@@ -33,6 +33,13 @@ struct QueueChecks: Sendable {
         await add("delayed", to: &checks) { () throws(BrokerError) in
             [Self.judge(try await broker.overdue(), waiting: try await broker.delayed())]
         }
+        await add("chords", to: &checks) { () throws(BrokerError) in
+            [
+                Self.judge(
+                    overdueChords: try await broker.overdueChords(by: Self.latest),
+                    open: try await broker.watchedChords())
+            ]
+        }
         for grave in Grave.allCases {
             await add(grave.checkName, to: &checks) { () throws(BrokerError) in
                 let counters = try await broker.counters()
@@ -126,6 +133,14 @@ struct QueueChecks: Sendable {
             "\(waiting), of them \(overdue.count) late, the first by "
                 + "\(Int(overdue.longest.inSeconds)) s",
             advice: "nobody moves them to their queues: start a worker or a scheduler")
+    }
+
+    static func judge(overdueChords: Int, open: Int) -> DoctorCheck {
+        guard overdueChords > 0 else { return .ok("chords", "\(open) open, all looked after") }
+        return .warn(
+            "chords", "\(open) open, \(overdueChords) of them not looked after",
+            advice: "nobody ends chords whose workers died: start a worker or a scheduler; "
+                + "`backhaul chord list` shows them")
     }
 
     static func judge(_ grave: Grave, count: Int, most: Int, dropped: Int) -> DoctorCheck {

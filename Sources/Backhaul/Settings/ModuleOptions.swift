@@ -73,6 +73,11 @@ extension Settings {
     var workerOptions: WorkerOptions {
         var options = WorkerOptions(queues: worker.queues)
         options.concurrency = worker.concurrency
+        options.prefetch = worker.prefetch
+        options.hearsCommands = worker.remoteControl
+        if worker.autoscaleMaximum > 0 {
+            options.autoscale = worker.autoscaleMinimum...worker.autoscaleMaximum
+        }
         options.batchSize = worker.batchSize
         options.waitLimit = worker.wait
         options.lease = worker.lease

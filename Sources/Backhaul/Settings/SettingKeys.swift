@@ -55,6 +55,28 @@ extension SettingKey {
             flag: "--concurrency",
             meaning: "The most jobs one worker runs at the same time."),
         SettingKey(
+            "worker.name", \.worker.name, .nodeName, flag: "--name",
+            meaning:
+                "The name for Celery's tools; %h is the host, %n and %d its parts, %i the process number."
+        ),
+        SettingKey(
+            "worker.prefetch", \.worker.prefetch, .wholeNumber(0...10_000, unit: "messages"),
+            meaning: "Messages a worker holds beyond those it runs, even when jobs take long."),
+        SettingKey(
+            "worker.autoscale_max", \.worker.autoscaleMaximum,
+            .wholeNumber(0...4096, unit: "jobs"),
+            meaning:
+                "The most jobs at the same time when that follows the load; 0 when it does not."
+        ),
+        SettingKey(
+            "worker.autoscale_min", \.worker.autoscaleMinimum,
+            .wholeNumber(1...4096, unit: "jobs"),
+            meaning: "The fewest jobs at the same time that an idle worker with autoscale allows."
+        ),
+        SettingKey(
+            "worker.remote_control", \.worker.remoteControl, .truth,
+            meaning: "Whether a worker obeys celery inspect and celery control."),
+        SettingKey(
             "worker.batch_size", \.worker.batchSize, .wholeNumber(1...128, unit: "messages"),
             meaning: "The most messages taken from Redis in one round trip."),
         SettingKey(
@@ -237,6 +259,17 @@ extension SettingForm where Value == [QueueName] {
             do { return try QueueName(text) } catch {
                 throw SettingRefusal("holds a name that cannot be used: \(error)")
             }
+        }
+    }
+}
+
+extension SettingForm where Value == String {
+    static var nodeName: Self {
+        let accepts = "name@host of at most \(NodeName.maximumBytes) bytes, without spaces"
+        return SettingForm(accepts: accepts, show: \.self) { raw throws(SettingRefusal) in
+            let text = try raw.onlyText(accepts)
+            guard NodeName.isUsable(text) else { throw SettingRefusal("must be \(accepts)") }
+            return text
         }
     }
 }

@@ -10,7 +10,7 @@ struct SettingRule: Sendable {
     /// Every rule.
     static let all: [SettingRule] = [
         leaseOutlivesRenewal, connectingFitsInRequest, effectsOutliveMessages, stallOutlivesWait,
-        stoppingOutlivesGrace, recyclingLeavesRoom,
+        stoppingOutlivesGrace, recyclingLeavesRoom, autoscaleGrows,
     ]
 
     /// One renewal may be late or lost, and the lease must still hold.
@@ -54,6 +54,14 @@ struct SettingRule: Sendable {
         let least = 64 * 1_048_576
         guard limit > 0, limit < least else { return nil }
         return "must be 0 or at least \(least); a fresh process comes near \(limit)"
+    }
+
+    private static let autoscaleGrows = SettingRule(
+        keys: ["worker.autoscale_max", "worker.autoscale_min"]
+    ) { settings in
+        let (most, least) = (settings.worker.autoscaleMaximum, settings.worker.autoscaleMinimum)
+        guard most > 0, most < least else { return nil }
+        return "must be 0 or at least worker.autoscale_min; \(most) is less than \(least)"
     }
 
     private static let connectingFitsInRequest = SettingRule(

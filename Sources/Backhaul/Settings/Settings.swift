@@ -46,6 +46,15 @@ struct WorkerSettings: Sendable, Equatable {
     /// Served in turn, within one priority step.
     var queues: [QueueName] = ["celery", "provisioning", "payments", "sla", "webhooks"]
     var concurrency = 64
+    /// The name by which Celery's tools know it, with the marks that ``NodeName`` replaces.
+    var name = "backhaul@%h"
+    /// Messages held beyond those that run.
+    var prefetch = 0
+    /// The most lanes when they follow the load; zero when they do not.
+    var autoscaleMaximum = 0
+    var autoscaleMinimum = 1
+    /// Whether commands of Celery's tools are heard.
+    var remoteControl = true
     var batchSize = 64
     var lease: Duration = .seconds(5)
     var leaseRenewal: Duration = .milliseconds(1500)

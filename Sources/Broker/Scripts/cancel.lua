@@ -1,6 +1,6 @@
--- Records that jobs are to end, by their ids, whether they wait, run, or have yet to come.
--- KEYS: 1 cancelled (zset: id → time in ms it was asked for)
--- ARGV: 1 seconds a record is kept, 2 the most records kept, then the ids
+-- Records wishes about jobs that wait, run, or have yet to come: that they end, or do not begin.
+-- KEYS: 1 cancelled, revoked or revoked stamps (zset: id or stamp → time in ms it was asked for)
+-- ARGV: 1 seconds a record is kept, 2 the most records kept, then the ids or stamps
 -- Returns: how many records were dropped to make room
 -- Never: grows beyond the limit
 local time = redis.call('TIME')

@@ -93,7 +93,7 @@ local function add_part(plan, i, now)
     ARGV[i + 3], ARGV[i + 4], ARGV[i + 5], ARGV[i + 6]
   local member, score, part, token, entry = ARGV[i + 7], ARGV[i + 8], ARGV[i + 9], ARGV[i + 10],
     ARGV[i + 11]
-  if redis.call('GET', claim) == 'done' then return 0 end
+  local is_over = redis.call('GET', claim) == 'done'
   local is_list = plan.is_list[parts]
   if redis.call('SADD', counted, member) == 1 then
     if is_list then
@@ -101,6 +101,14 @@ local function add_part(plan, i, now)
     else
       redis.call('ZADD', parts, score, part)
     end
+  end
+  if is_over then
+    -- A late duplicate, and then it is forgotten soon; or the first members of a chord that is sent
+    -- once more, by a client that says so only before it sends the last.
+    local soon = math.max(redis.call('TTL', claim), 0) + 60
+    redis.call('EXPIRE', parts, soon)
+    redis.call('EXPIRE', counted, soon)
+    return 0
   end
   for _, key in ipairs({ parts, extras, size, counted, saved }) do
     redis.call('EXPIRE', key, plan.chord_ttl)

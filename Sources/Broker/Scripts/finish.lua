@@ -11,7 +11,8 @@ if plan.is_staged_gone then return { -1 } end
 local answers = write_effects(plan)
 redis.call('SET', KEYS[6], 'done', 'EX', ARGV[4])
 redis.call('DEL', KEYS[9])
-if ARGV[3] == 'sent' then redis.call('DEL', KEYS[7], KEYS[8], KEYS[10]) end
+-- Freed beside: a hundred thousand parts would take a fifth of a second.
+if ARGV[3] == 'sent' then redis.call('UNLINK', KEYS[7], KEYS[8], KEYS[10]) end
 redis.call('ZREM', KEYS[4], ARGV[2])
 redis.call('HDEL', KEYS[5], ARGV[2])
 table.insert(answers, 1, 1)

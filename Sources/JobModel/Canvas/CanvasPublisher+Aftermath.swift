@@ -74,7 +74,7 @@ extension CanvasPublisher {
     }
 
     /// Another job takes the place of `task`: it gets its id, its callbacks, its chord, and the rest
-    /// of its chain.
+    /// of its chain. Its stamps go to each job of the replacement that has none of that name.
     ///
     /// - Throws: ``CanvasError``: an empty chain, too many replacements in a row.
     package func conclusion(
@@ -85,7 +85,7 @@ extension CanvasPublisher {
                 code: "canvas.replaced_too_often",
                 message: "the job took another's place \(Self.maximumReplacements) times in a row")
         }
-        var new = try Self.withOneResult(replacement)
+        var new = try Self.withOneResult(replacement).stamped(task.stamps)
         for callback in task.callbacks { new.link(callback.json) }
         for errback in task.errbacks { new.linkError(errback.json) }
         if case .chain(var steps) = new.shape {

@@ -16,6 +16,8 @@ package struct CanvasTask: Sendable {
     package let chord: Signature?
     /// How many times it took the place of another.
     package let replacements: Int
+    /// Its stamps by name.
+    package let stamps: JSONObject
 
     /// Reads the canvas parts of a message; `nil` when it has none, as most have.
     ///
@@ -41,6 +43,7 @@ package struct CanvasTask: Sendable {
         let request = JobRequest(message)
         groupIndex = request.groupIndex
         replacements = request.replacements
+        stamps = request.stamps
     }
 
     private static func chord(_ value: JSONValue?) throws(CanvasError) -> Signature? {

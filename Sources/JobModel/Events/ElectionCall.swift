@@ -1,7 +1,7 @@
 /// A call to all workers to agree on one that does something, as `app.control.election` causes.
 ///
-/// Whoever is seen alive is waited for, so a worker that sends heartbeats has to answer; that is all
-/// it has to do. One that never calls for an election never wins.
+/// Each Python worker that hears of the election makes such a call, and counts answers until they
+/// are as many as the workers it sees alive. Then the call with the lowest logical time wins.
 package struct ElectionCall: Sendable, Equatable {
     /// The routing key of the calls.
     package static let routingKey = "worker.elect"
@@ -14,6 +14,11 @@ package struct ElectionCall: Sendable, Equatable {
     package let id: String
     /// The logical time of the call.
     package let clock: Int?
+    /// What is to be done: passed on, never looked at.
+    package let topic: JSONValue
+    package let action: JSONValue
+    /// Whether a worker like this one made it, which counts no answers.
+    package let isOurs: Bool
 
     /// The calls in a message of the exchange for events; none in one that cannot be read.
     package static func all(in envelope: [UInt8]) -> [ElectionCall] {
@@ -38,5 +43,8 @@ package struct ElectionCall: Sendable, Equatable {
         else { return nil }
         self.id = id
         clock = event["clock"]?.intValue
+        topic = event["topic"] ?? .null
+        action = event["action"] ?? .null
+        isOurs = event["sw_ident"]?.stringValue == WorkerBeat.software
     }
 }

@@ -31,6 +31,7 @@ package struct EventMessage: Sendable, Equatable {
     /// The envelope.
     ///
     /// - Parameter deliveryTag: unique per message; kombu expects one.
+    /// - Returns: JSON in ASCII.
     package func encoded(deliveryTag: String) -> [UInt8] {
         var text: [UInt8] = []
         text.reserveCapacity(body.count * 4 / 3 + 512)

@@ -7,6 +7,7 @@ extension EventRecord {
         case .workerOnline: "worker-online"
         case .workerHeartbeat: "worker-heartbeat"
         case .workerOffline: "worker-offline"
+        case .electionJoined: "worker-elect"
         case .electionAcknowledged: "worker-elect-ack"
         case .taskReceived: "task-received"
         case .taskStarted: "task-started"
@@ -20,8 +21,8 @@ extension EventRecord {
 
     /// Appends the event as a JSON object.
     ///
-    /// Celery's `utcoffset` is left out. Receivers add it to a time that is the same everywhere
-    /// already, which shows wrong times wherever their zone differs from the sender's; of an event
+    /// Celery's `utcoffset` is left out. Receivers add the difference to their own to a time that is
+    /// the same everywhere already, which shows wrong times wherever the zones differ; of an event
     /// without it they take the time as it is.
     func append(to text: inout [UInt8], from node: EventNode) {
         text.append(contentsOf: "{\"type\": \"\(type)\", \"hostname\": ".utf8)
@@ -34,6 +35,12 @@ extension EventRecord {
         switch happening {
         case .workerOnline(let beat), .workerHeartbeat(let beat), .workerOffline(let beat):
             text.append(beat)
+        case .electionJoined(let call):
+            text.append(event: "id", .string(call.id))
+            text.append(event: "topic", call.topic)
+            text.append(event: "action", call.action)
+            text.append(event: "cver", 1)
+            text.append(event: "sw_ident", .string(WorkerBeat.software))
         case .electionAcknowledged(let id): text.append(event: "id", .string(id))
         case .taskReceived(let message): text.append(received: message)
         case .taskStarted(let id): text.append(id)
@@ -73,7 +80,7 @@ extension [UInt8] {
         append(event: "active", .number(JSONNumber(beat.active)))
         append(event: "processed", .number(JSONNumber(beat.processed)))
         append(event: "loadavg", .array(beat.load.map { .number(JSONNumber($0)) }))
-        append(event: "sw_ident", "backhaul")
+        append(event: "sw_ident", .string(WorkerBeat.software))
         append(event: "sw_ver", .string(beat.version))
         append(event: "sw_sys", "Linux")
     }

@@ -9,7 +9,10 @@ package struct EventRecord: Sendable {
         case workerOnline(WorkerBeat)
         case workerHeartbeat(WorkerBeat)
         case workerOffline(WorkerBeat)
-        /// The answer to a peer that asks all workers to agree on who does something.
+        /// A call of our own beside that of a peer, which asks all workers to agree on who does
+        /// something.
+        case electionJoined(ElectionCall)
+        /// The answer to such a peer.
         case electionAcknowledged(id: String)
         case taskReceived(JobMessage)
         case taskStarted(JobID)
@@ -37,7 +40,9 @@ package struct EventRecord: Sendable {
     /// Whether it is about a job; those are sent many to a message.
     package var isAboutTask: Bool {
         switch happening {
-        case .workerOnline, .workerHeartbeat, .workerOffline, .electionAcknowledged: false
+        case .workerOnline, .workerHeartbeat, .workerOffline, .electionJoined,
+            .electionAcknowledged:
+            false
         case .taskReceived, .taskStarted, .taskSucceeded, .taskFailed, .taskRetried, .taskRevoked,
             .taskRejected:
             true
@@ -58,6 +63,9 @@ package struct EventRecord: Sendable {
 
 /// What a worker says of itself every few seconds.
 package struct WorkerBeat: Sendable, Equatable {
+    /// What software the worker is.
+    package static let software = "backhaul"
+
     /// How often a heartbeat comes; after two of them without one a worker counts as gone.
     package static let interval = Duration.seconds(2)
 

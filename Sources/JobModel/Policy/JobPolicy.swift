@@ -15,17 +15,20 @@ public struct JobPolicy: Sendable, Equatable {
     public var storesResult: Bool
     /// Whether it is written that a run has begun, even where that is not done for all jobs.
     public var tracksStarted = false
+    /// How often one worker may begin such a job; `nil` for as often as it can.
+    public var rateLimit: RateLimit?
 
     /// A policy; every part has a default.
     public init(
         queue: QueueName = .celery, retry: RetryPolicy = RetryPolicy(),
         timeLimit: Duration = .seconds(300), hardTimeLimit: Duration? = nil,
-        storesResult: Bool = true
+        storesResult: Bool = true, rateLimit: RateLimit? = nil
     ) {
         self.queue = queue
         self.retry = retry
         self.timeLimit = timeLimit
         self.hardTimeLimit = hardTimeLimit
         self.storesResult = storesResult
+        self.rateLimit = rateLimit
     }
 }

@@ -79,6 +79,8 @@ extension [JSONValue] {
     /// The item at that place, counted from the end when it is negative, as in Python.
     fileprivate func item(at place: Int) -> JSONValue? {
         let place = place < 0 ? count + place : place
-        return indices.contains(place) ? self[place] : nil
+        // As a conditional expression `nil` would be JSON's null.
+        guard indices.contains(place) else { return nil }
+        return self[place]
     }
 }

@@ -13,14 +13,15 @@ final class TaskEvents: EventSwitch {
     private let isOn: Atomic<Bool>
     /// What was told and is not sent yet.
     let buffer = EventBuffer()
-    private let clock: LogicalClock
+    /// Orders what this process says among what others say.
+    let clock: LogicalClock
     private let time: any TimeSource
     private let metrics: WorkerMetrics
 
     init(
-        isEnabled: Bool, clock: LogicalClock, time: any TimeSource, metrics: WorkerMetrics
+        _ options: EventOptions, clock: LogicalClock, time: any TimeSource, metrics: WorkerMetrics
     ) {
-        isOn = Atomic(isEnabled)
+        isOn = Atomic(options.tellsOfTasks)
         self.clock = clock
         self.time = time
         self.metrics = metrics

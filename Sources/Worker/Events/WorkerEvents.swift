@@ -11,26 +11,24 @@ final class WorkerEvents: Sendable {
     private let version: String
     private let sender: EventSender
     private let broker: any Broker
-    private let clock: LogicalClock
     private let beat: @Sendable () -> WorkerBeat
     private let timer: any Clock<Duration>
 
     /// `beat` says how much the worker does and has done.
     init(
-        _ options: EventOptions, tasks: TaskEvents, broker: any Broker, presence: WorkerPresence,
-        clock: LogicalClock, timer: any Clock<Duration> = ContinuousClock(), logger: Logger,
+        _ tasks: TaskEvents, options: WorkerOptions, broker: any Broker, presence: WorkerPresence,
+        timer: any Clock<Duration> = ContinuousClock(), logger: Logger,
         beat: @escaping @Sendable () -> WorkerBeat
     ) {
         self.tasks = tasks
-        sendsHeartbeats = options.sendsHeartbeats
+        sendsHeartbeats = options.events.sendsHeartbeats
         version = presence.version
         self.beat = beat
         self.timer = timer
         self.broker = broker
-        self.clock = clock
         sender = EventSender(
             buffer: tasks.buffer, channel: broker.eventChannel(),
-            node: EventNode(name: options.node, processID: presence.processID), clock: timer,
+            node: EventNode(name: options.nodeName, processID: presence.processID), clock: timer,
             logger: logger)
     }
 
@@ -41,7 +39,7 @@ final class WorkerEvents: Sendable {
                 group.addTask { await self.beatOnAndOn() }
                 group.addTask {
                     let inbox = self.broker.electionInbox()
-                    await ElectionVoter(inbox: inbox, tasks: self.tasks, clock: self.clock).run()
+                    await ElectionVoter(inbox: inbox, tasks: self.tasks, timer: self.timer).run()
                 }
             }
             await sender.run()
@@ -75,10 +73,18 @@ final class WorkerEvents: Sendable {
     }
 }
 
+extension ControlPorts {
+    /// The same, with commands that switch and cause the events of a worker.
+    func telling(_ events: WorkerEvents) -> ControlPorts {
+        var ports = self
+        ports.events = events.tasks
+        ports.heartbeat = { events.beatNow() }
+        return ports
+    }
+}
+
 /// What an operator decides about events.
 package struct EventOptions: Sendable, Equatable {
-    /// The name that Celery's tools call this worker by.
-    package var node = "backhaul@localhost"
     /// Whether monitors are told that the worker is there.
     package var sendsHeartbeats = true
     /// Whether monitors are told of jobs from the start.
