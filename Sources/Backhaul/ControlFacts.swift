@@ -66,7 +66,7 @@ struct ControlFacts {
         }.joined(separator: "\n")
         return """
 
-            software -> backhaul \(VersionCommand.version), celery message protocol 2
+            software -> celery:5.7 (spoken by backhaul:\(VersionCommand.version)), protocol:2
             platform -> system:Linux host:\(process.hostName) \
             processors:\(process.activeProcessorCount)
             loader   -> backhaul

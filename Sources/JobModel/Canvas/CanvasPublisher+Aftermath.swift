@@ -73,8 +73,9 @@ extension CanvasPublisher {
         return conclusion
     }
 
-    /// Another job takes the place of `task`: it gets its id, its callbacks, its chord, and the rest
-    /// of its chain. Its stamps go to each job of the replacement that has none of that name.
+    /// Another job takes the place of `task`.
+    ///
+    /// It gets its id, its callbacks, its chord, its stamps and the rest of its chain.
     ///
     /// - Throws: ``CanvasError``: an empty chain, too many replacements in a row.
     package func conclusion(

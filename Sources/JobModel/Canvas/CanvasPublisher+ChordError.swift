@@ -8,6 +8,8 @@ extension CanvasPublisher {
     ///   - group: the id of its header.
     ///   - part: the member.
     ///   - exception: the member's exception, as its record has it.
+    ///   - date: when that is.
+    /// - Returns: what is written instead of sending the body.
     package func chordError(
         of chord: PendingChord, group: String, part: JobID, exception: JSONValue, at date: Date
     ) -> Aftermath {

@@ -14,7 +14,7 @@ package struct Publication: Sendable, Equatable {
     /// A group's tree of results, kept under its id so that a chord can be joined by it.
     package struct SavedGroup: Sendable, Equatable {
         package let group: String
-        /// `{"result": [[id, parent], children]}`
+        /// The JSON `{"result": [[id, parent], children]}`.
         package let record: JSONValue
 
         package init(group: String, record: JSONValue) {

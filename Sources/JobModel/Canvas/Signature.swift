@@ -23,7 +23,9 @@ public struct Signature: Sendable, Hashable {
     public var args: [JSONValue]
     /// The keyword arguments; of compositions, those beside their members.
     public var kwargs: JSONObject
-    /// What decides how it is sent: `queue`, `countdown`, `task_id`, `link`, `priority`, …
+    /// What decides how it is sent.
+    ///
+    /// Celery's `queue`, `countdown`, `task_id`, `link`, `priority` and others.
     ///
     /// Options that are unknown here are carried on.
     public var options: JSONObject

@@ -2,8 +2,8 @@
 
     canvases.py REDIS_URL SEED COUNT
 
-Prints one JSON line for each canvas: its signature, the messages sent for it in their order, the sizes
-of its chords and its saved groups. Nothing may consume from that Redis meanwhile.
+Prints one JSON line for each canvas: its signature, the messages sent for it in their order, the
+sizes of its chords and its saved groups. Nothing may consume from that Redis meanwhile.
 """
 
 import base64
@@ -31,7 +31,8 @@ def b(*args):
 
 
 def one(choose):
-    signature = choose.choice([a, b]).s(*[choose.randint(0, 9) for _ in range(choose.randint(0, 2))])
+    task = choose.choice([a, b])
+    signature = task.s(*[choose.randint(0, 9) for _ in range(choose.randint(0, 2))])
     if choose.random() < 0.2:
         signature = signature.set(immutable=True)
     if choose.random() < 0.15:
