@@ -118,7 +118,7 @@ struct CeleryCommandTests {
         let queues = try await inspect(fleet, "active_queues").arrayValue ?? []
         #expect(queues.compactMap { $0["name"]?.stringValue } == ["celery", "drills"])
         let report = try await inspect(fleet, "report")["ok"]?.stringValue
-        #expect(report?.contains("software -> backhaul") == true)
+        #expect(report?.contains("spoken by backhaul") == true)
 
         // Nothing is left of all these questions.
         let left = try await fleet.queues.raw.send(RedisCommand("KEYS", "*.reply.celery.pidbox"))
