@@ -149,6 +149,29 @@ struct CanvasConclusionTests {
         #expect(aftermath.parts[0].score == "2")
     }
 
+    @Test("an error callback linked to a chord and to the one around it is called once")
+    func errbackOfBoth() throws {
+        let bad = sig("bad")
+        let outer = Signature(
+            "outer", options: ["task_id": "O", "link_error": [bad, sig("worse")]])
+        let inner = Signature(
+            "inner",
+            options: [
+                "task_id": "I", "group_id": "og", "group_index": 0, "chord": outer.json,
+                "link_error": [bad],
+            ])
+        let publisher = CanvasPublisher(now: now)
+        let first = publisher.chordError(
+            of: PendingChord(body: inner, rootID: nil, parentID: nil), group: "g",
+            part: JobID("p"), exception: PythonException.valueError.json("no"), at: now)
+        #expect(first.publication.messages.map(\.name) == ["bad"])
+        let part = try #require(first.parts.first)
+        let second = publisher.chordError(
+            of: part.chord, group: "og", part: part.id, exception: part.value, at: now)
+        #expect(second.publication.messages.map(\.name) == ["worse"])
+        #expect(second.records.map(\.id.text) == ["O"])
+    }
+
     @Test("the members of a body that is a group fail with the cause itself")
     func groupBody() throws {
         let body = Signature.group(

@@ -14,20 +14,20 @@ extension CanvasPublisher {
         of chord: PendingChord, group: String, part: JobID, exception: JSONValue, at date: Date
     ) -> Aftermath {
         let text = "Dependency \(part) raised \(Self.repr(exception))"
-        return chordError(of: chord, group: group, text: text, cause: exception, at: date)
+        return chordError(of: chord, text: text, cause: exception, at: date)
     }
 
     /// A chord has failed for another reason: its parts cannot be joined, its body cannot be sent.
     package func chordError(
         of chord: PendingChord, group: String, text: String, at date: Date
     ) -> Aftermath {
-        chordError(of: chord, group: group, text: text, cause: nil, at: date)
+        chordError(of: chord, text: text, cause: nil, at: date)
     }
 
     /// The body fails without having run: its error callbacks are called, its record is written,
     /// what would have followed it fails, and so does the chord that it is itself a member of.
     private func chordError(
-        of chord: PendingChord, group: String, text: String, cause: JSONValue?, at date: Date
+        of chord: PendingChord, text: String, cause: JSONValue?, at date: Date
     ) -> Aftermath {
         var publisher = self
         publisher.rootID = chord.rootID
@@ -39,18 +39,31 @@ extension CanvasPublisher {
         case .group:
             publisher.failMembers(of: &body, cause ?? exception, at: date, in: &aftermath)
         case .task, .chain, .chord:
-            publisher.failBody(body, exception, at: date, in: &aftermath)
+            publisher.failBody(
+                body, exception, sparing: cause?[Self.calledErrbacks]?.arrayValue ?? [], at: date,
+                in: &aftermath)
         }
         let tail = (try? Signature.signatures(body.options["chain"], "chain")) ?? []
         fail(tail, exception, nil, of: nil, at: date, in: &aftermath)
         return aftermath
     }
 
+    /// Beside the exception in the part of a chord that failed within another: the error callbacks
+    /// that were called for it.
+    ///
+    /// Celery links an error callback of a chord to the chords in its header as well, and one failure
+    /// is told once.
+    private static let calledErrbacks = "backhaul_errbacks"
+
     private func failBody(
-        _ body: Signature, _ exception: JSONValue, at date: Date, in aftermath: inout Aftermath
+        _ body: Signature, _ exception: JSONValue, sparing called: [JSONValue], at date: Date,
+        in aftermath: inout Aftermath
     ) {
         let id = body.taskID ?? freezer.newID()
-        let errbacks = (try? Signature.signatures(body.options["link_error"], "link_error")) ?? []
+        let linked = body.list("link_error")
+        let errbacks = linked.filter { !called.contains($0) }.compactMap {
+            try? Signature(json: $0)
+        }
         let request: JSONObject = [
             "id": .string(id), "task": .string(body.name.text),
             "root_id": rootID.map(JSONValue.string) ?? .null,
@@ -66,10 +79,12 @@ extension CanvasPublisher {
             let group = (member.options["group_id"] ?? body.options["group_id"])?.stringValue,
             let outer = try? Signature(json: json)
         else { return }
+        var value = exception.objectValue ?? JSONObject()
+        value[Self.calledErrbacks] = .array((called + linked).unique)
         aftermath.parts.append(
             ChordPart(
                 group: group, id: JobID(id), index: member.options["group_index"]?.doubleValue,
-                state: .failure, value: exception,
+                state: .failure, value: .object(value),
                 chord: PendingChord(body: outer, rootID: rootID, parentID: id),
                 isOnlyFirstFailure: true))
     }
