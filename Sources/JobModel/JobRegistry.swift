@@ -1,28 +1,19 @@
 /// The jobs one worker can run, by name: built once, never changed.
 public struct JobRegistry: Sendable {
     private let jobs: [JobName: RegisteredJob]
-    /// Those that every worker has, beside its own.
-    package let builtIns: Set<JobName>
 
     /// Collects jobs; two with one name are a bug and trap.
     public init(_ jobs: [RegisteredJob]) {
         self.jobs = Dictionary(jobs.map { ($0.name, $0) }) { first, _ in
             preconditionFailure("two jobs are named \(first.name)")
         }
-        builtIns = []
     }
 
-    private init(_ jobs: [JobName: RegisteredJob], builtIns: Set<JobName>) {
-        self.jobs = jobs
-        self.builtIns = builtIns
-    }
+    private init(_ jobs: [JobName: RegisteredJob]) { self.jobs = jobs }
 
     /// The same with jobs that every worker has; one of the worker's own goes before them.
     package func adding(builtIns added: [RegisteredJob]) -> JobRegistry {
-        let new = added.filter { jobs[$0.name] == nil }
-        return JobRegistry(
-            jobs.merging(new.map { ($0.name, $0) }) { own, _ in own },
-            builtIns: builtIns.union(new.map(\.name)))
+        JobRegistry(jobs.merging(added.map { ($0.name, $0) }) { own, _ in own })
     }
 
     /// The job of that name, if this worker has it.

@@ -20,8 +20,6 @@ package struct ControlPorts: Sendable {
     package var events: (any EventSwitch)?
     /// Sends a heartbeat now.
     package var heartbeat: @Sendable () -> Void = {}
-    /// Acknowledges an election of that id, so that Python workers do not wait for this one.
-    package var acknowledgeElection: @Sendable (_ id: String) -> Void = { _ in }
 
     package init() {}
 }

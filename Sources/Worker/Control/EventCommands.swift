@@ -9,10 +9,8 @@ enum EventCommands {
             site.ports.heartbeat()
             return JSONValue.null
         },
-        .inspect("election") { arguments, site in
-            site.ports.acknowledgeElection(try arguments.text("id"))
-            return JSONValue.null
-        },
+        // Answered among the events, once the candidates have called: see ElectionVoter.
+        .inspect("election") { _, _ in JSONValue.null },
     ]
 
     private static func switchEvents(
