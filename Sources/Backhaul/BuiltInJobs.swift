@@ -17,6 +17,13 @@ enum BuiltInJobs {
         AllJobs.queues.merging(Drills.queues) { first, _ in first }
             .merging([Ping.name: Ping.policy.queue]) { first, _ in first }
     }
+
+    /// What whoever sends workflows knows of them.
+    static var canvasRules: CanvasRules {
+        var rules = CanvasRules()
+        rules.queues = queues
+        return rules
+    }
 }
 
 /// Does nothing and answers "pong": for `doctor`, for benchmarks, and for a first try.

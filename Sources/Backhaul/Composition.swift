@@ -106,7 +106,7 @@ struct Composition {
     private var brokerOptions: BrokerOptions {
         var options = settings.brokerOptions
         options.weakened = weakening.guards
-        options.canvas.queues = BuiltInJobs.queues
+        options.canvas = BuiltInJobs.canvasRules
         options.origin = "backhaul@\(ProcessInfo.processInfo.hostName)"
         return options
     }

@@ -22,7 +22,8 @@ struct BrokerScripts: Sendable {
     let report = storing("report", PackageResources.report_lua)
     let reclaim = storing("reclaim", PackageResources.reclaim_lua)
     let cancel = RedisScript(name: "cancel", source: PackageResources.cancel_lua)
-    let revoked = RedisScript(name: "revoked", source: PackageResources.revoked_lua)
+    let revoked = storing("revoked", PackageResources.revoked_lua)
+    let echo = RedisScript(name: "echo", source: PackageResources.echo_lua)
     let reply = RedisScript(name: "reply", source: PackageResources.reply_lua)
 
     let conclude = following("conclude", PackageResources.conclude_lua)

@@ -36,7 +36,7 @@ struct ChordFinisher: Sendable {
             case .failed(let part, let exception):
                 return try await fail(
                     publisher(claim).chordError(
-                        of: claim.chord, group: claim.group, part: part, exception: exception,
+                        of: claim.chord, part: part, exception: exception,
                         at: broker.time.now), claim)
             case .unreadable(let text): return try await fail("Join error: \(text)", claim)
             case .incomplete where !patiently: return .notYet
@@ -81,7 +81,7 @@ struct ChordFinisher: Sendable {
     private func fail(_ text: String, _ claim: ChordClaim) async throws(BrokerError) -> End {
         try await fail(
             publisher(claim).chordError(
-                of: claim.chord, group: claim.group, text: text, at: broker.time.now), claim)
+                of: claim.chord, text: text, at: broker.time.now), claim)
     }
 
     private func fail(
@@ -123,6 +123,7 @@ struct ChordFinisher: Sendable {
         }
         switch word {
         case 1:
+            broker.remember(effects.records)
             if let staged = effects.staged { broker.unfinished.withLock { $0.add([], [staged]) } }
             return .ended(effects.claims(answers.dropFirst()))
         case 0: return .lost

@@ -62,8 +62,7 @@ struct ChordJoin: Sendable {
         _ saved: [UInt8], _ parts: [ChordPartRecord]
     ) async throws(BrokerError) -> Gathered {
         guard let record = try? JSONValue(parsing: saved, depth: .max),
-            let tree = record["result"].flatMap(Tree.init(tuple:)),
-            case .members(let members) = tree
+            let tree = record["result"].flatMap(ResultTree.init(tuple:)), case .group = tree
         else { return Self.unreadable("the saved group cannot be read") }
         // Members that store no result have left their value here.
         var known = Dictionary(parts.map { ($0.id, $0) }) { first, _ in first }
@@ -83,11 +82,7 @@ struct ChordJoin: Sendable {
         for id in tree.leaves {
             if let part = known[id], part.hasFailed { return .failed(id, part.value) }
         }
-        var values: [JSONValue] = []
-        for member in members {
-            guard let value = member.value(known) else { return .incomplete }
-            values.append(value)
-        }
+        guard let values = tree.value({ known[$0]?.value })?.arrayValue else { return .incomplete }
         return .values(values)
     }
 }
@@ -105,7 +100,7 @@ struct ChordPartRecord: Sendable {
             case .string(let state) = items[2]
         else { return nil }
         self.id = JobID(id)
-        self.state = ResultRecord.State(rawValue: state)
+        self.state = ResultRecord.State(state)
         value = items[3]
     }
 
@@ -115,46 +110,9 @@ struct ChordPartRecord: Sendable {
             let state = json["status"]?.stringValue
         else { return nil }
         self.id = id
-        self.state = ResultRecord.State(rawValue: state)
+        self.state = ResultRecord.State(state)
         value = json["result"] ?? .null
     }
 
     var hasFailed: Bool { state == .failure || state == .revoked }
-}
-
-/// A saved tree of results.
-private indirect enum Tree {
-    case leaf(JobID)
-    case members([Tree])
-
-    /// Reads `[[id, parent], children]`; the parents are over.
-    init?(tuple: JSONValue) {
-        guard case .array(let parts) = tuple, parts.count == 2,
-            case .array(let own) = parts[0], case .string(let id)? = own.first
-        else { return nil }
-        guard case .array(let children) = parts[1] else {
-            self = .leaf(JobID(id))
-            return
-        }
-        let trees = children.compactMap(Tree.init(tuple:))
-        guard trees.count == children.count else { return nil }
-        self = .members(trees)
-    }
-
-    var leaves: [JobID] {
-        switch self {
-        case .leaf(let id): [id]
-        case .members(let trees): trees.flatMap(\.leaves)
-        }
-    }
-
-    /// The member's value, a list where it is a group; `nil` while one is missing.
-    func value(_ known: [JobID: ChordPartRecord]) -> JSONValue? {
-        switch self {
-        case .leaf(let id): return known[id]?.value
-        case .members(let trees):
-            let values = trees.compactMap { $0.value(known) }
-            return values.count == trees.count ? .array(values) : nil
-        }
-    }
 }

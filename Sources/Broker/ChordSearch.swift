@@ -61,7 +61,7 @@ struct ChordSearch: Sendable {
                 detail.there.append(
                     (
                         score.flatMap { $0.isFinite ? $0 : nil }, id,
-                        part?.state.rawValue ?? "?"
+                        part?.state.name ?? "?"
                     ))
                 known.insert(id)
             }

@@ -10,6 +10,7 @@ extension RedisBroker {
     private static let endedSideBySide = 16
 
     package func tendChords(limit: Int) async throws(BrokerError) -> ChordTending {
+        try await echoResults()
         try await finishOwn()
         _ = try await unstageAbandoned(limit: limit)
         var tending = ChordTending()

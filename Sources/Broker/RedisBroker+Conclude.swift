@@ -46,6 +46,7 @@ extension RedisBroker {
             default: continue  // What was staged is gone: it is staged again.
             }
             guard held == 1 else { continue }
+            remember(concluded.effects.records)
             write.claims += concluded.effects.claims(answers.dropFirst())
             if let staged = concluded.effects.staged { write.staged.append(staged) }
         }
@@ -83,6 +84,8 @@ extension RedisBroker {
         // An error is a value here: what one message meets must not keep the others waiting.
         let reply = try await pipeline([call.call])[0]
         guard let answers = reply.array, answers.first?.int == 1 else { return false }
+        remember([settling])
+        remember(call.effects.records)
         unfinished.withLock { $0.add([], call.effects.staged.map { [$0] } ?? []) }
         await endAtOnce(call.effects.claims(answers.dropFirst()))
         return true

@@ -21,6 +21,8 @@ package final class RedisBroker: Broker {
     let unanswered = Locked([UnansweredReserve]())
     /// What this process has to do beside: chords to end, staged messages to move.
     let unfinished = Locked(UnfinishedWork())
+    /// Results that may have gone unheard.
+    let echo = Locked(ResultEcho())
 
     /// Connects when first used.
     ///
@@ -55,27 +57,20 @@ package final class RedisBroker: Broker {
             scripts.schedule, keys: [keys.delayed, keys.delayedMessages])
         var delayedCount = 0
         for message in messages {
-            let payload = message.encoded(
-                origin: options.origin, deliveryTag: UUID().uuidString.lowercased())
-            guard payload.count <= options.maximumMessageBytes else {
-                throw BrokerError(
-                    code: .limit,
-                    message: """
-                        job \(message.id) is \(payload.count) bytes; \
-                        at most \(options.maximumMessageBytes) are sent
-                        """)
-            }
-            let list = keys.list(of: message.queue, step: message.priority.step)
-            if let eta = message.eta, eta > now {
+            let encoded: EncodedMessage
+            do throws(OversizedMessage) {
+                encoded = try EncodedMessage(message, broker: self, now: now)
+            } catch { throw error.brokerError }
+            if encoded.due > 0 {
                 delayedCount += 1
-                delayed.append("\(message.id.text)/\(UUID().uuidString)")
-                delayed.append(eta.milliseconds)
-                delayed.append(list)
-                delayed.append(payload)
-            } else if let index = lists.firstIndex(where: { $0.key == list }) {
-                lists[index].payloads.append(payload)
+                delayed.append(encoded.member)
+                delayed.append(encoded.due)
+                delayed.append(encoded.list)
+                delayed.append(encoded.bytes)
+            } else if let index = lists.firstIndex(where: { $0.key == encoded.list }) {
+                lists[index].payloads.append(encoded.bytes)
             } else {
-                lists.append((list, [payload]))
+                lists.append((encoded.list, [encoded.bytes]))
             }
         }
         let pushes = lists.map { list in
@@ -115,6 +110,7 @@ package final class RedisBroker: Broker {
     // MARK: Settle
 
     package func settle(_ batch: [Settling]) async throws(BrokerError) -> [Settlement] {
+        remember(batch)
         if batch.contains(where: \.hasAftermath) { return try await conclude(batch) }
         let calls = SettleCalls(batch, broker: self)
         return try calls.settlements(from: try await pipeline(calls.calls))

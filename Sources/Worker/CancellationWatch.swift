@@ -17,18 +17,10 @@ final class CancellationWatch: Sendable {
         /// Also when they run.
         var ended: Set<JobID> = []
         var revoked: Set<JobID> = []
-        var stamps: [String: Set<String>] = [:]
-        var stampCount = 0
+        var stamps = RevokedStamps()
         var since: Date?
 
-        var count: Int { ended.count + revoked.count + stampCount }
-
-        mutating func add(_ stamps: [RevokedStamp]) {
-            for stamp in stamps
-            where self.stamps[stamp.name, default: []].insert(stamp.value).inserted {
-                stampCount += 1
-            }
-        }
+        var count: Int { ended.count + revoked.count + stamps.count }
     }
 
     private let state = Locked(State())
@@ -46,14 +38,14 @@ final class CancellationWatch: Sendable {
 
     /// Whether this job is not to begin.
     func contains(_ message: JobMessage) -> Bool {
-        let (isNamed, hasStamps) = state.withLock { state in
+        let (isNamed, stamps) = state.withLock { state in
             let isNamed =
                 !state.ended.isEmpty && state.ended.contains(message.id)
                 || !state.revoked.isEmpty && state.revoked.contains(message.id)
-            return (isNamed, state.stampCount > 0)
+            return (isNamed, state.stamps.count > 0 ? state.stamps : nil)
         }
         // Most workers never hear of stamps, and most messages have none.
-        return isNamed || hasStamps && isStamped(message)
+        return isNamed || stamps?.match(message) == true
     }
 
     /// Whether this job is to end although it runs.
@@ -76,18 +68,7 @@ final class CancellationWatch: Sendable {
     }
 
     /// Remembers stamps that this worker was told of.
-    func add(_ stamps: [RevokedStamp]) { state.withLock { $0.add(stamps) } }
-
-    /// Whether one of the job's stamps is revoked.
-    private func isStamped(_ message: JobMessage) -> Bool {
-        let stamps = JobRequest(message).stamps
-        guard !stamps.isEmpty else { return false }
-        let revoked = state.withLock { $0.stamps }
-        return stamps.contains { name, value in
-            guard let values = revoked[name] else { return false }
-            return value.stampTexts.contains { values.contains($0) }
-        }
-    }
+    func add(_ stamps: [RevokedStamp]) { state.withLock { $0.stamps.add(stamps) } }
 
     /// Returns once the wishes of the past are known, or the worker stops.
     func loadedOnce() async { await loaded.pass() }
@@ -106,7 +87,7 @@ final class CancellationWatch: Sendable {
             let new = Set(wishes.ended).subtracting(state.ended)
             state.ended.formUnion(new)
             state.revoked.formUnion(wishes.revoked)
-            state.add(wishes.stamps)
+            state.stamps.add(wishes.stamps)
             state.since = wishes.next
             return new
         }

@@ -38,7 +38,7 @@ struct StateReporter: Sendable {
         _ state: String, _ meta: JSONValue, of message: JobMessage, _ body: MessageBody
     ) async throws(BrokerError) {
         guard options.storesResults else { return }
-        let state = ResultRecord.State(rawValue: state)
+        let state = ResultRecord.State(state)
         let isEnd = [.success, .failure, .revoked].contains(state)
         let record = ResultRecord(
             state: state, id: message.id, result: meta, groupID: message.groupID,

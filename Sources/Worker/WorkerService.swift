@@ -265,7 +265,7 @@ package final class WorkerService: Sendable {
             lanes.drain()
             await fetcher.drain()
             group.addTask {
-                await self.pass(self.options.grace, or: self.cancelling)
+                await self.cancelling.wait(upTo: self.options.grace)
                 return .cutOff
             }
             var running = 2
@@ -276,7 +276,7 @@ package final class WorkerService: Sendable {
                     enter(.cancelling)
                     runs.cancelAll()
                     group.addTask {
-                        await self.pass(self.options.cancelLimit, or: self.abandoning)
+                        await self.abandoning.wait(upTo: self.options.cancelLimit)
                         return .givenUp
                     }
                 case .givenUp: runs.abandonAll()
@@ -316,16 +316,5 @@ package final class WorkerService: Sendable {
         }
         metrics.set(.slotsLost, to: count)
         recycle(because: "a job ignored its cancellation")
-    }
-
-    /// Returns after `limit`, or when the signal is raised.
-    private func pass(_ limit: Duration, or signal: Signal) async {
-        await withTaskGroup(of: Void.self) { group in
-            group.addTask { try? await Task.sleep(for: limit) }
-            group.addTask { await signal.wait() }
-            await group.next()
-            group.cancelAll()
-            signal.raise()
-        }
     }
 }

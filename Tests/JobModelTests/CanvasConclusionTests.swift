@@ -138,7 +138,7 @@ struct CanvasConclusionTests {
         let chord = PendingChord(body: body, rootID: "root", parentID: "p")
         let cause: JSONValue = ["exc_type": "a.ValueError", "exc_message": ["boom", 42]]
         let aftermath = CanvasPublisher(now: now).chordError(
-            of: chord, group: "g", part: JobID("p"), exception: cause, at: now)
+            of: chord, part: JobID("p"), exception: cause, at: now)
         #expect(aftermath.records.map(\.id.text) == ["S", "T"])
         #expect(
             aftermath.records[0].result["exc_message"]
@@ -162,12 +162,12 @@ struct CanvasConclusionTests {
             ])
         let publisher = CanvasPublisher(now: now)
         let first = publisher.chordError(
-            of: PendingChord(body: inner, rootID: nil, parentID: nil), group: "g",
-            part: JobID("p"), exception: PythonException.valueError.json("no"), at: now)
+            of: PendingChord(body: inner, rootID: nil, parentID: nil), part: JobID("p"),
+            exception: PythonException.valueError.json("no"), at: now)
         #expect(first.publication.messages.map(\.name) == ["bad"])
         let part = try #require(first.parts.first)
         let second = publisher.chordError(
-            of: part.chord, group: "og", part: part.id, exception: part.value, at: now)
+            of: part.chord, part: part.id, exception: part.value, at: now)
         #expect(second.publication.messages.map(\.name) == ["worse"])
         #expect(second.records.map(\.id.text) == ["O"])
     }
@@ -179,7 +179,7 @@ struct CanvasConclusionTests {
             options: ["task_id": "G", "link_error": [sig("bad")]])
         let cause = PythonException.valueError.json("no")
         let aftermath = CanvasPublisher(now: now).chordError(
-            of: PendingChord(body: body, rootID: nil, parentID: nil), group: "g", part: JobID("p"),
+            of: PendingChord(body: body, rootID: nil, parentID: nil), part: JobID("p"),
             exception: cause, at: now)
         #expect(aftermath.records.map(\.id.text) == ["A", "B", "G"])
         #expect(aftermath.records.allSatisfy { $0.result == cause })

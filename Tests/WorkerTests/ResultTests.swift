@@ -158,7 +158,7 @@ struct ResultTests {
         options.resultExpires = .seconds(1000)
         let broker = try RedisBroker(url: server.url, options: options, logger: .silent)
         for (state, seconds) in [(ResultRecord.State.failure, 100), (.success, 1000)] {
-            let id = JobID(state.rawValue)
+            let id = JobID(state.name)
             try await broker.report(
                 ResultRecord(state: state, id: id, result: .null, dateDone: Date()))
             let reply = try await server.raw.send(

@@ -72,10 +72,9 @@ struct EnqueueCommand: AsyncParsableCommand {
         let settings = try shared.load()
         let send = try canvas.map(workflow(in:)) ?? job(named: job ?? "")
         let broker = try Composition(settings).broker()
-        var rules = CanvasRules()
-        rules.queues = BuiltInJobs.queues
+        let enqueuer = Enqueuer(broker: broker, rules: BuiltInJobs.canvasRules)
         do throws(EnqueueError) {
-            print(try await send(Enqueuer(broker: broker, rules: rules)))
+            print(try await send(enqueuer))
         } catch {
             await broker.close()
             throw CommandFailure(

@@ -94,7 +94,8 @@ struct WorkerCommand: AsyncParsableCommand {
         let gatewaySender = composition.sender(answers: PaymentGateway.maximumAnswerBytes)
         let registry = composition.registry(
             composition.services(
-                pool: pool, enqueuer: Enqueuer(broker: broker), webhookSender: webhookSender,
+                pool: pool, enqueuer: Enqueuer(broker: broker, rules: BuiltInJobs.canvasRules),
+                webhookSender: webhookSender,
                 gatewaySender: gatewaySender))
         let presence = composition.presence(startedAt: SystemTime().now)
         let figures = WorkerFigures(presence, registry)

@@ -10,12 +10,7 @@ for i = 1, #KEYS do
   local old = redis.call('GET', KEYS[i])
   local state = old and string.match(old, '"status": ?"([^"]*)"')
   if not old or open[state] then
-    if ttl > 0 then
-      redis.call('SETEX', KEYS[i], ttl, ARGV[i + 1])
-    else
-      redis.call('SET', KEYS[i], ARGV[i + 1])
-    end
-    redis.call('PUBLISH', KEYS[i], ARGV[i + 1])
+    store_result(KEYS[i], ARGV[i + 1], ttl)
     stored = stored + 1
   end
 end

@@ -118,9 +118,11 @@ public struct ResultReader: Sendable {
     public func value(
         of sent: SentSignature, upTo limit: Duration
     ) async throws(ResultError) -> JSONValue {
-        let tree = ResultTree(sent)
-        let values = try await values(of: tree.leaves, upTo: limit)
-        return tree.filled(with: values)
+        let tree = ResultTree(tuple: sent.result) ?? .task(sent.id)
+        let leaves = tree.leaves
+        let values = try await values(of: leaves, upTo: limit)
+        let known = Dictionary(zip(leaves, values)) { first, _ in first }
+        return tree.value { known[$0] } ?? .null
     }
 
     /// Deletes what is kept of jobs; ended ones for good, others until they end.

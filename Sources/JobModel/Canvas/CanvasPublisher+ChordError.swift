@@ -5,13 +5,12 @@ extension CanvasPublisher {
     ///
     /// - Parameters:
     ///   - chord: the chord, with its body.
-    ///   - group: the id of its header.
     ///   - part: the member.
     ///   - exception: the member's exception, as its record has it.
     ///   - date: when that is.
     /// - Returns: what is written instead of sending the body.
     package func chordError(
-        of chord: PendingChord, group: String, part: JobID, exception: JSONValue, at date: Date
+        of chord: PendingChord, part: JobID, exception: JSONValue, at date: Date
     ) -> Aftermath {
         let text = "Dependency \(part) raised \(Self.repr(exception))"
         return chordError(of: chord, text: text, cause: exception, at: date)
@@ -19,7 +18,7 @@ extension CanvasPublisher {
 
     /// A chord has failed for another reason: its parts cannot be joined, its body cannot be sent.
     package func chordError(
-        of chord: PendingChord, group: String, text: String, at date: Date
+        of chord: PendingChord, text: String, at date: Date
     ) -> Aftermath {
         chordError(of: chord, text: text, cause: nil, at: date)
     }

@@ -37,7 +37,7 @@ package struct ChordPart: Sendable, Equatable {
 
     /// `[1, "<id>", "<state>", <value>]`, byte for byte as Python writes it.
     package func encoded() -> [UInt8] {
-        JSONValue.array([1, .string(id.text), .string(state.rawValue), value]).encoded(.python)
+        JSONValue.array([1, .string(id.text), .string(state.name), value]).encoded(.python)
     }
 }
 

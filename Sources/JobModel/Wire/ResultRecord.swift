@@ -2,18 +2,8 @@ package import Foundation
 
 /// What Celery's result backend keeps for one task: `celery-task-meta-<id>`.
 package struct ResultRecord: Sendable, Equatable {
-    /// How a task stands; the names on the wire, an open set: jobs may have states of their own.
-    package struct State: Hashable, Sendable {
-        package let rawValue: String
-
-        package init(rawValue: String) { self.rawValue = rawValue }
-
-        package static let started = State(rawValue: "STARTED")
-        package static let success = State(rawValue: "SUCCESS")
-        package static let failure = State(rawValue: "FAILURE")
-        package static let retry = State(rawValue: "RETRY")
-        package static let revoked = State(rawValue: "REVOKED")
-    }
+    /// How a task stands.
+    package typealias State = JobResult.State
 
     /// What `result_extended` adds.
     package struct Extension: Sendable, Equatable {
@@ -126,7 +116,7 @@ package struct ResultRecord: Sendable, Equatable {
     /// The JSON that Python's `AsyncResult` reads; keys in Python's order.
     package func encoded() -> [UInt8] {
         var record: JSONObject = [
-            "status": .string(state.rawValue), "result": result,
+            "status": .string(state.name), "result": result,
             "traceback": traceback.map(JSONValue.string) ?? .null, "children": .array(children),
             "date_done": dateDone.map { .string(WireDate.text($0)) } ?? .null,
         ]

@@ -46,23 +46,13 @@ final class RemoteControl: Sendable {
                     self.running.withLock { $0 -= 1 }
                     done.raise()
                 }
-                await wait(for: done)
+                await done.wait(upTo: Self.patience)
                 while running.withLock({ $0 }) >= Self.maximumRunning, !Task.isCancelled {
                     try? await Task.sleep(for: Self.patience)
                 }
             }
         }
         await inbox.close()
-    }
-
-    private func wait(for signal: Signal) async {
-        await withTaskGroup(of: Void.self) { group in
-            group.addTask { try? await Task.sleep(for: Self.patience) }
-            group.addTask { await signal.wait() }
-            await group.next()
-            group.cancelAll()
-            signal.raise()
-        }
     }
 
     /// The request, if it can be read and is meant for this worker.

@@ -88,13 +88,8 @@ enum RevocationCommands {
         let shown = JSONValue.object(headers).pythonText
         var ended: [JobID] = []
         if arguments.flag("terminate") {
-            let wanted = Dictionary(grouping: stamps, by: \.name)
-                .mapValues { Set($0.map(\.value)) }
-            ended = site.runs.cancel { message in
-                JobRequest(message).stamps.contains { name, value in
-                    value.stampTexts.contains { wanted[name]?.contains($0) == true }
-                }
-            }
+            let revoked = RevokedStamps(stamps)
+            ended = site.runs.cancel(where: revoked.match)
         }
         try await site.broker.revoke(stamps)
         guard arguments.flag("terminate") else {
