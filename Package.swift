@@ -81,7 +81,7 @@ let package = Package(
         library("Store", ["JobModel", "Postgres", log], resources: [.embedInCode("Migrations")]),
 
         // Floor 4: the client
-        library("Enqueue", ["JobModel", "Broker", log]),
+        library("Enqueue", ["JobModel", "Broker", "Store", "Postgres", log]),
 
         // Floor 5: what runs
         library(
@@ -92,7 +92,10 @@ let package = Package(
             ]),
         library(
             "Worker", ["JobModel", "Broker", "Mailbox", "Telemetry", "ProcessControl", log]),
-        library("Scheduler", ["JobModel", "Broker", yaml, log]),
+        library("Scheduler", ["JobModel", "Broker", "Store", "Postgres", yaml, log]),
+        library(
+            "Relay",
+            ["JobModel", "Broker", "Store", "Postgres", "Telemetry", "Mailbox", log]),
         library(
             "Health", ["JobModel", "Telemetry", "Mailbox", log, nioCore, nioPosix, nioHTTP1]),
         library("Supervisor", ["ProcessControl", "JobModel", "Mailbox", log]),
@@ -102,7 +105,7 @@ let package = Package(
             name: "Backhaul",
             dependencies: [
                 "Mailbox", "JobModel", "Redis", "Postgres", "HTTP", "Broker", "Store", "Enqueue",
-                "Jobs", "Worker", "Scheduler", "Telemetry", "Health", "Supervisor",
+                "Jobs", "Worker", "Scheduler", "Relay", "Telemetry", "Health", "Supervisor",
                 "ProcessControl", arguments, yaml, log,
             ],
             swiftSettings: house),
@@ -131,12 +134,22 @@ let package = Package(
         tests("TelemetryTests", ["Telemetry", "Mailbox", "TestSupport"]),
         tests("BrokerTests", ["Broker", "JobModel", "Redis", "Mailbox", "TestSupport"]),
         tests("StoreTests", ["Store", "Postgres", "JobModel", "TestSupport", log]),
-        tests("EnqueueTests", ["Enqueue", "Broker", "JobModel", "Redis", "TestSupport"]),
+        tests(
+            "EnqueueTests",
+            ["Enqueue", "Broker", "Store", "Postgres", "JobModel", "Redis", "TestSupport"]),
         tests("JobsTests", ["Jobs", "Store", "Postgres", "HTTP", "JobModel", "TestSupport"]),
         tests("WorkerTests", ["Worker", "Broker", "JobModel", "Redis", "TestSupport", log]),
         tests(
             "SchedulerTests",
-            ["Scheduler", "Broker", "JobModel", "Redis", "Mailbox", "TestSupport", log]),
+            [
+                "Scheduler", "Broker", "Store", "Postgres", "JobModel", "Redis", "Mailbox",
+                "TestSupport", log,
+            ]),
+        tests(
+            "RelayTests",
+            [
+                "Relay", "Broker", "Store", "Postgres", "JobModel", "Redis", "TestSupport", log,
+            ]),
         tests(
             "HealthTests",
             [

@@ -25,11 +25,27 @@ package struct ScheduleEntry: Sendable, Equatable {
     /// How long after it was enqueued a tick is still worth running.
     package var expiresAfter: Duration?
     package var misfire = MisfirePolicy.runOnce
+    /// Its ticks are passed over.
+    package var isPaused = false
+    /// Where it was written.
+    package var origin = Origin.code
 
     package init(name: String, job: JobName, schedule: Schedule) {
         self.name = name
         self.job = job
         self.schedule = schedule
+    }
+}
+
+extension ScheduleEntry {
+    /// Where an entry comes from.
+    package enum Origin: Sendable, Equatable {
+        /// Made in code, as in tests.
+        case code
+        /// Declared in a file, at a line.
+        case file(String, line: Int?)
+        /// Added at run time, by somebody.
+        case stored(by: String)
     }
 }
 
@@ -45,16 +61,16 @@ package struct Tick: Sendable, Equatable {
 
     /// The message that runs the entry's job for this tick.
     ///
-    /// Headers: `celery_beat_task`, as Celery's beat sets it, and `backhaul_tick_due_at`, the tick's
-    /// due time in ISO 8601 with milliseconds, so that a late job knows which period it is for.
+    /// It carries the ``TickHeaders``; the due time has milliseconds.
     package func message(id: JobID, at now: Date) -> OutgoingMessage {
         var message = OutgoingMessage(
             id: id, name: entry.job, body: MessageBody(args: entry.args, kwargs: entry.kwargs),
             queue: entry.queue)
         message.priority = entry.priority
         message.expires = entry.expiresAfter.map { now.addingTimeInterval($0.inSeconds) }
-        message.headers["celery_beat_task"] = .bool(true)
-        message.headers["backhaul_tick_due_at"] = .string(Self.header(dueAt))
+        message.headers[TickHeaders.isScheduled] = .bool(true)
+        message.headers[TickHeaders.entry] = .string(entry.name)
+        message.headers[TickHeaders.dueAt] = .string(Self.header(dueAt))
         return message
     }
 

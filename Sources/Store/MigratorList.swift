@@ -18,5 +18,8 @@ package enum Migrations {
         Migration(
             5, "effects", up: PackageResources.m0005_effects_up_sql,
             down: PackageResources.m0005_effects_down_sql),
+        Migration(
+            6, "schema", up: PackageResources.m0006_schema_up_sql,
+            down: PackageResources.m0006_schema_down_sql),
     ]
 }

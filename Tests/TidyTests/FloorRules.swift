@@ -6,7 +6,7 @@ enum FloorRules {
         "JobModel": 2, "ProcessControl": 2, "Redis": 2, "Postgres": 2, "HTTP": 2, "Telemetry": 2,
         "Broker": 3, "Store": 3,
         "Enqueue": 4,
-        "Jobs": 5, "Worker": 5, "Scheduler": 5, "Health": 5, "Supervisor": 5,
+        "Jobs": 5, "Worker": 5, "Scheduler": 5, "Relay": 5, "Health": 5, "Supervisor": 5,
         "Backhaul": 6,
     ]
 

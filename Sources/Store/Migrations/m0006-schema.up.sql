@@ -1,0 +1,3 @@
+-- What belongs to the job system itself, apart from the business's own tables.
+
+create schema backhaul;
