@@ -12,8 +12,11 @@ extension Signature {
         guard case .object(let members) = json else {
             throw .malformed("signature", "an object", json)
         }
-        guard let name = members["task"]?.stringValue, !name.isEmpty else {
+        guard let name = members["task"]?.stringValue else {
             throw .malformed("task", "a name", members["task"])
+        }
+        guard !name.isEmpty else {
+            throw CanvasError(code: "canvas.malformed", message: "\"task\" is empty")
         }
         self.init(
             JobName(name), args: try Self.list(members["args"], "args"),
