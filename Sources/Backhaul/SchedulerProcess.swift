@@ -19,7 +19,7 @@ struct SchedulerProcess {
     static let roundAgeLimit = Duration.seconds(60)
 
     let entries: Int
-    let ledger: ObservedLedger
+    let book: ObservedBook
     let notice: ProgressNotice
     let checkSettings: @Sendable () -> String?
     let logger: Logger
@@ -31,9 +31,9 @@ struct SchedulerProcess {
         let reader = SignalReader(ServiceSignals.all) { received in
             handle(received.signal) { ask.yield($0) }
         }
-        let (ledger, entries) = (ledger, entries)
+        let (book, entries) = (book, entries)
         let pulse = Pulse(
-            of: Pulse.Subject(report: { Self.report(ledger, entries: entries) }),
+            of: Pulse.Subject(report: { Self.report(book, entries: entries) }),
             lifeline: Lifeline(), isSupervised: false, notice: notice, recycling: RecyclingRule(),
             grace: .zero, logger: logger)
         defer {
@@ -75,8 +75,8 @@ struct SchedulerProcess {
         }
     }
 
-    private static func report(_ ledger: ObservedLedger, entries: Int) -> ProcessReport {
-        let seen = ledger.seen
+    private static func report(_ book: ObservedBook, entries: Int) -> ProcessReport {
+        let seen = book.seen
         var report = ProcessReport()
         report.phase = "running"
         report.isReady = entries == 0 || seen.hasAnswered
@@ -87,8 +87,8 @@ struct SchedulerProcess {
     }
 }
 
-/// A ledger of ticks that remembers when it was last used.
-final class ObservedLedger: TickLedger {
+/// A book of ticks that remembers when it was last used.
+final class ObservedBook: TickBook {
     struct Seen {
         /// Whether a round trip has ever succeeded.
         var hasAnswered = false
@@ -96,27 +96,35 @@ final class ObservedLedger: TickLedger {
         var lastRoundAt = SteadyTime.now
     }
 
-    private let ledger: any TickLedger
+    private let book: any TickBook
     private let state = Locked(Seen())
 
-    init(_ ledger: any TickLedger) { self.ledger = ledger }
+    init(_ book: any TickBook) { self.book = book }
 
     var seen: Seen { state.withLock { $0 } }
 
-    func lastTicks(of entries: [String]) async throws(BrokerError) -> [String: Date] {
+    func newestTicks(of entries: [String]) async throws(BrokerError) -> [String: Date] {
         defer { state.withLock { $0.lastRoundAt = SteadyTime.now } }
-        let ticks = try await ledger.lastTicks(of: entries)
+        let ticks = try await book.newestTicks(of: entries)
         state.withLock { $0.hasAnswered = true }
         return ticks
     }
 
-    func register(_ entries: [String], at now: Date) async throws(BrokerError) {
-        try await ledger.register(entries, at: now)
+    func begin(_ entries: [String: Date]) async throws(BrokerError) {
+        try await book.begin(entries)
     }
 
-    func enqueue(
-        _ message: OutgoingMessage, asTick dueAt: Date, of entry: String
-    ) async throws(BrokerError) -> Bool {
-        try await ledger.enqueue(message, asTick: dueAt, of: entry)
+    func record(_ tick: TickRecord, at now: Date) async throws(BrokerError) -> TickOutcome {
+        try await book.record(tick, at: now)
+    }
+
+    func trigger(
+        _ message: OutgoingMessage, of entry: String, at now: Date
+    ) async throws(BrokerError) {
+        try await book.trigger(message, of: entry, at: now)
+    }
+
+    func forget(_ entries: [String]) async throws(BrokerError) {
+        try await book.forget(entries)
     }
 }

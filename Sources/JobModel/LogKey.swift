@@ -12,6 +12,7 @@ package enum LogKey {
     package static let retryAt = "retry.at"
     package static let scheduleName = "schedule.name"
     package static let tickDueAt = "tick.due_at"
+    package static let tickMissed = "tick.missed"
     package static let errorCode = "error.code"
     package static let errorType = "error.type"
     package static let errorMessage = "error.message"

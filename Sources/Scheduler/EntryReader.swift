@@ -2,11 +2,12 @@ import Foundation
 import JobModel
 import Yams
 
-/// Reads the settings of one schedule entry.
+/// Reads the settings of one schedule entry: here what it runs and when, the options in an extension.
 struct EntryReader {
-    private static let keys = [
-        "job", "crontab", "every", "timezone", "queue", "args", "kwargs", "priority",
-        "expires_after", "misfire",
+    static let keys = [
+        "job", "foreign", "crontab", "every", "timezone", "starts", "ends", "holidays", "jitter",
+        "queue", "args", "kwargs", "priority", "expires_after", "misfire", "misfire_after",
+        "misfire_limit", "overlap", "overlap_stale_after",
     ]
 
     let name: String
@@ -14,29 +15,29 @@ struct EntryReader {
     let settings: Node.Mapping
     /// The file's time zone, for an entry that names none.
     let zone: TimeZone
+    let calendars: [String: HolidayCalendar]
     let jobs: [JobName: QueueName]?
     var problems: ProblemList
 
     /// The entry; what it lacks or gets wrong is added to `problems`, and then it is not used.
     mutating func entry() -> ScheduleEntry? {
         refuseUnknownKeys()
-        let job = job()
-        let schedule = schedule()
+        let isForeign = flag("foreign") ?? false
+        let job = job(isForeign: isForeign)
+        let zone = entryZone()
+        let schedule = schedule(in: zone)
         // The options are read in any case, so that everything is reported at once.
         var entry = ScheduleEntry(
             name: name, job: job ?? "", schedule: schedule ?? .every(ScheduleTable.shortestInterval)
         )
+        entry.zone = zone ?? self.zone
+        entry.isForeign = isForeign
         readOptions(into: &entry)
-        return job == nil || schedule == nil ? nil : entry
-    }
-
-    private mutating func readOptions(into entry: inout ScheduleEntry) {
-        entry.queue = queue() ?? jobs?[entry.job] ?? .celery
-        entry.args = args()
-        entry.kwargs = kwargs()
-        entry.priority = priority() ?? entry.priority
-        entry.expiresAfter = duration("expires_after")
-        entry.misfire = misfire() ?? entry.misfire
+        guard job != nil, let schedule else { return nil }
+        readJitter(into: &entry)
+        readBounds(into: &entry)
+        if case .every = schedule { refuseIdleZone(of: entry) }
+        return entry
     }
 
     private mutating func refuseUnknownKeys() {
@@ -51,32 +52,30 @@ struct EntryReader {
 
     // MARK: - What and when
 
-    private mutating func job() -> JobName? {
+    private mutating func job(isForeign: Bool) -> JobName? {
         guard settings["job"] != nil else {
             problems.add(line: line, entry: name, key: "job", "is missing")
             return nil
         }
         guard let text = text("job") else { return nil }
         let job = JobName(text)
-        if let jobs, jobs[job] == nil {
+        if let jobs, jobs[job] == nil, !isForeign {
             let hint = NearestName.hint(for: text, among: jobs.keys.map(\.text))
-            add("job", "\"\(text)\" is not a known job\(hint)")
+            let advice =
+                hint.isEmpty ? "; if other workers run it, write foreign: true beside it" : hint
+            add("job", "\"\(text)\" is not a known job\(advice)")
             return nil
         }
         return job
     }
 
-    private mutating func schedule() -> Schedule? {
+    private mutating func schedule(in zone: TimeZone?) -> Schedule? {
         switch (settings["crontab"], settings["every"]) {
         case (.some(let node), nil):
-            let zone = entryZone()
             return crontab(node).flatMap { crontab in
                 zone.map { .crontab(crontab, zone: $0) }
             }
         case (nil, .some):
-            if settings["timezone"] != nil {
-                add("timezone", "has no meaning beside every, which counts from the epoch")
-            }
             return duration("every", atLeast: ScheduleTable.shortestInterval).map { .every($0) }
         case (.some, .some):
             add("every", "cannot stand beside crontab; an entry has one of them")
@@ -114,70 +113,17 @@ struct EntryReader {
         }
     }
 
-    // MARK: - Options
-
-    private mutating func queue() -> QueueName? {
-        guard let text = text("queue") else { return nil }
-        do {
-            return try QueueName(text)
-        } catch {
-            add("queue", "\(error.problem)")
-            return nil
-        }
-    }
-
-    private mutating func args() -> [JSONValue] {
-        guard let node = settings["args"] else { return [] }
-        guard node.sequence != nil else {
-            add("args", "must be a list")
-            return []
-        }
-        guard case .array(let values) = json(node, of: "args") else { return [] }
-        return values
-    }
-
-    private mutating func kwargs() -> JSONObject {
-        guard let node = settings["kwargs"] else { return JSONObject() }
-        guard node.mapping != nil else {
-            add("kwargs", "must be a mapping")
-            return JSONObject()
-        }
-        guard case .object(let object) = json(node, of: "kwargs") else { return JSONObject() }
-        return object
-    }
-
-    private mutating func json(_ node: Node, of key: String) -> JSONValue? {
-        do {
-            return try YAMLValue.json(node)
-        } catch {
-            problems.add(line: error.line, entry: name, key: key, error.problem)
-            return nil
-        }
-    }
-
-    private mutating func priority() -> Priority? {
-        guard let text = text("priority") else { return nil }
-        guard let value = Int(text), (0...9).contains(value) else {
-            add("priority", "\"\(text)\" is not a whole number from 0 (most urgent) to 9")
-            return nil
-        }
-        return Priority(value)
-    }
-
-    private mutating func misfire() -> MisfirePolicy? {
-        guard let text = text("misfire") else { return nil }
-        guard let policy = MisfirePolicy(rawValue: text) else {
-            let known = MisfirePolicy.allCases.map(\.rawValue)
-            let hint = NearestName.hint(for: text, among: known)
-            add("misfire", "\"\(text)\" is neither skip nor run_once\(hint)")
-            return nil
-        }
-        return policy
+    /// Refuses a zone that nothing of an interval hangs on: its author expects something of it.
+    private mutating func refuseIdleZone(of entry: ScheduleEntry) {
+        guard settings["timezone"] != nil, entry.templates.isEmpty,
+            ["starts", "ends", "holidays"].allSatisfy({ settings[$0] == nil })
+        else { return }
+        add("timezone", "has no meaning beside every, which counts from the epoch")
     }
 
     // MARK: - Pieces
 
-    private mutating func duration(
+    mutating func duration(
         _ key: String, atLeast minimum: Duration = .seconds(1)
     ) -> Duration? {
         guard let text = text(key) else { return nil }
@@ -191,8 +137,29 @@ struct EntryReader {
         return nil
     }
 
+    /// One of the words of an enumeration.
+    mutating func word<Word: RawRepresentable<String> & CaseIterable>(
+        _ key: String, _ type: Word.Type
+    ) -> Word? {
+        guard let text = text(key) else { return nil }
+        if let word = Word(rawValue: text) { return word }
+        let known = Word.allCases.map(\.rawValue)
+        let list = known.dropLast().joined(separator: ", ") + " or " + (known.last ?? "")
+        add(key, "\"\(text)\" is not \(list)\(NearestName.hint(for: text, among: known))")
+        return nil
+    }
+
+    mutating func flag(_ key: String) -> Bool? {
+        guard let text = text(key) else { return nil }
+        guard let flag = Bool(text) else {
+            add(key, "\"\(text)\" is neither true nor false")
+            return nil
+        }
+        return flag
+    }
+
     /// The text of a scalar; nil when the key is absent, or after adding a problem.
-    private mutating func text(_ key: String) -> String? {
+    mutating func text(_ key: String) -> String? {
         guard let node = settings[key] else { return nil }
         guard let scalar = node.scalar else {
             add(key, "must be a single value")
@@ -205,7 +172,7 @@ struct EntryReader {
         return scalar.string
     }
 
-    private mutating func add(_ key: String, _ message: String) {
+    mutating func add(_ key: String, _ message: String) {
         let mark = settings.first { $0.key.scalar?.string == key }?.key.mark
         problems.add(line: mark?.line ?? line, entry: name, key: key, message)
     }

@@ -1,4 +1,4 @@
-import Foundation
+package import Foundation
 package import JobModel
 import Yams
 
@@ -13,12 +13,21 @@ package struct ScheduleTable: Sendable, Equatable {
 
     /// The entries, in the order of the file.
     package let entries: [ScheduleEntry]
+    /// The zone of entries that name none.
+    package let zone: TimeZone
+    /// The holidays that entries may name.
+    package let calendars: [String: HolidayCalendar]
 
     /// A table made in code; two entries with one name are a bug and trap.
-    package init(entries: [ScheduleEntry]) {
+    package init(
+        entries: [ScheduleEntry], zone: TimeZone = .gmt,
+        calendars: [String: HolidayCalendar] = [:]
+    ) {
         precondition(
             Set(entries.map(\.name)).count == entries.count, "two schedule entries share a name")
         self.entries = entries
+        self.zone = zone
+        self.calendars = calendars
     }
 
     /// Reads a schedule file.
@@ -59,6 +68,9 @@ package struct ScheduleTable: Sendable, Equatable {
         yaml: String, file: String, jobs: [JobName: QueueName]? = nil
     ) throws(ScheduleProblems) {
         var reader = ScheduleReader(problems: ProblemList(file: file), jobs: jobs)
-        entries = try reader.entries(of: yaml)
+        let contents = try reader.contents(of: yaml)
+        entries = contents.entries
+        zone = contents.zone
+        calendars = contents.calendars
     }
 }

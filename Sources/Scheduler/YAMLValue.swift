@@ -41,7 +41,9 @@ enum YAMLValue {
         var object = JSONObject()
         for (key, value) in mapping {
             guard let name = key.scalar?.string, name != "<<" else {
-                throw Failure(line: key.mark?.line, problem: "has a key that is not a plain name")
+                let hint = key.mapping == nil ? "" : "; a template stands in quotes: \"{{ … }}\""
+                throw Failure(
+                    line: key.mark?.line, problem: "has a key that is not a plain name\(hint)")
             }
             object[name] = try json(value, depth: depth + 1)
         }

@@ -9,13 +9,15 @@ private struct CeleryCrontab {
         let zone: String
         /// Seconds since 1970: where the search for the next tick starts.
         let start: Int
+        /// How many ticks in a row are wanted.
+        var count = 1
     }
 
     struct Answer: Decodable {
         /// The numbers of each field, nil when Celery refuses it.
         let values: [[Int]]?
-        /// Seconds since 1970 of the next tick.
-        let next: Int?
+        /// Seconds since 1970 of the next ticks.
+        let ticks: [Int]?
         let error: String?
     }
 
@@ -33,43 +35,25 @@ private struct CeleryCrontab {
             m, h, dom, mon, dow = q["fields"]
             try:
                 start = datetime.datetime.fromtimestamp(q["start"], zoneinfo.ZoneInfo(q["zone"]))
-                c = crontab(m, h, dow, dom, mon, app=app(q["zone"]), nowfun=lambda: start)
+                now = [start]
+                c = crontab(m, h, dow, dom, mon, app=app(q["zone"]), nowfun=lambda: now[0])
                 values = [sorted(s) for s in
                           (c.minute, c.hour, c.day_of_month, c.month_of_year, c.day_of_week)]
-                last, delta, _ = c.remaining_delta(start)
-                return {"values": values, "next": int((last + delta).timestamp())}
+                ticks = []
+                for _ in range(q["count"]):
+                    last, delta, _ = c.remaining_delta(now[0])
+                    now[0] = last + delta
+                    ticks.append(int(now[0].timestamp()))
+                return {"values": values, "ticks": ticks}
             except Exception as e:
                 return {"error": repr(e)}
         json.dump([answer(q) for q in json.load(sys.stdin)], sys.stdout)
         """
 
-    /// `BACKHAUL_TEST_PYTHON`, or the virtual environment of the working copy.
-    private static var python: String {
-        if let path = ProcessInfo.processInfo.environment["BACKHAUL_TEST_PYTHON"] { return path }
-        return URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-            .deletingLastPathComponent().deletingLastPathComponent()
-            .appendingPathComponent(".run/venv/bin/python").path
-    }
-
     static func ask(_ questions: [Question]) throws -> [Answer] {
-        let directory = FileManager.default.temporaryDirectory
-            .appendingPathComponent("crontab-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(at: directory) }
-        let input = directory.appendingPathComponent("questions.json")
-        let output = directory.appendingPathComponent("answers.json")
-        try JSONEncoder().encode(questions).write(to: input)
-        try Data().write(to: output)
-
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: python)
-        process.arguments = ["-c", script]
-        process.standardInput = try FileHandle(forReadingFrom: input)
-        process.standardOutput = try FileHandle(forWritingTo: output)
-        try process.run()
-        process.waitUntilExit()
-        try #require(process.terminationStatus == 0, "\(python) failed")
-        return try JSONDecoder().decode([Answer].self, from: Data(contentsOf: output))
+        let answers = try TestPython.output(
+            of: script, input: try JSONEncoder().encode(questions))
+        return try JSONDecoder().decode([Answer].self, from: answers)
     }
 }
 
@@ -113,11 +97,50 @@ struct CronAgainstCeleryTests {
             let next = try #require(schedule.next(after: start), "\(subject): never fires")
             // On days when the clock changes the two differ by design: see docs/scheduling.md.
             if zone.changes(around: start) || zone.changes(around: next) { continue }
-            #expect(answer.next.map(Double.init) == next.timeIntervalSince1970, "\(subject)")
+            #expect(
+                answer.ticks?.first.map(Double.init) == next.timeIntervalSince1970, "\(subject)")
             nexts += 1
         }
         #expect(accepted > 700, "seed \(seed)")
         #expect(nexts > 600, "seed \(seed)")
+    }
+
+    @Test("10,000 random crontabs: the next ten ticks are those of Celery")
+    func nextTen() throws {
+        let zones = ["UTC", "UTC", "UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata"]
+        let seed = UInt64.random(in: .min ... .max)
+        var samples = CronSamples(seed: seed)
+        var crontabs: [CronExpression] = []
+        var questions: [CeleryCrontab.Question] = []
+        while crontabs.count < 10_000 {
+            let fields = samples.fields()
+            guard let cron = try? CronExpression(fields: fields) else { continue }
+            crontabs.append(cron)
+            questions.append(
+                CeleryCrontab.Question(
+                    fields: fields, zone: zones[crontabs.count % zones.count],
+                    start: Int.random(in: 1_700_000_000...1_900_000_000, using: &samples.random),
+                    count: 10))
+        }
+        var whole = 0
+        for (number, answer) in try CeleryCrontab.ask(questions).enumerated() {
+            let question = questions[number]
+            let subject =
+                "seed \(seed): \(question.fields) in \(question.zone) from \(question.start)"
+            let zone = try #require(TimeZone(identifier: question.zone))
+            let schedule = Schedule.crontab(crontabs[number], zone: zone)
+            var ticks: [Int] = []
+            var date = Date(timeIntervalSince1970: Double(question.start))
+            while ticks.count < question.count, let next = schedule.next(after: date) {
+                // From the first day on which the clock changes the two differ by design.
+                if zone.changes(around: date) || zone.changes(around: next) { break }
+                ticks.append(Int(next.timeIntervalSince1970))
+                date = next
+            }
+            #expect(answer.ticks?.prefix(ticks.count).map { $0 } == ticks, "\(subject)")
+            whole += ticks.count == question.count ? 1 : 0
+        }
+        #expect(whole > 7000, "seed \(seed): too few were compared to the end")
     }
 
     @Test("a mistyped crontab is refused, or means the same to Celery")

@@ -142,4 +142,69 @@ struct SchedulePropertyTests {
         }
         #expect(compared > 1000, "seed \(seed): the samples hardly ever fired")
     }
+
+    @Test(
+        "ticks are counted, and looked back to, as if one had gone through them",
+        arguments: [
+            "UTC", "Europe/Berlin", "Australia/Lord_Howe", "Africa/Casablanca", "Pacific/Apia",
+        ])
+    func countedAndPrevious(name: String) throws {
+        let zone = try #require(TimeZone(identifier: name))
+        let seed = UInt64.random(in: .min ... .max)
+        var samples = CronSamples(seed: seed)
+        var compared = 0
+        while compared < 150 {
+            let fields = compared % 2 == 0 ? samples.fields() : samples.smallHours()
+            guard let cron = try? CronExpression(fields: fields) else { continue }
+            let schedule = Schedule.crontab(cron, zone: zone)
+            // 2011 has the day that Samoa left out.
+            let start = Date(
+                timeIntervalSince1970: Double.random(
+                    in: 1_300_000_000...1_900_000_000, using: &samples.random))
+            var ticks: [Date] = []
+            while ticks.count < 300, let next = schedule.next(after: ticks.last ?? start) {
+                ticks.append(next)
+            }
+            let subject = "seed \(seed): \(cron) in \(name) from \(start.timeIntervalSince1970)"
+            for _ in 0..<5 {
+                let low = Int.random(in: 0..<ticks.count, using: &samples.random)
+                let high = Int.random(in: low..<ticks.count, using: &samples.random)
+                #expect(
+                    schedule.count(after: ticks[low], upTo: ticks[high]) == high - low, "\(subject)"
+                )
+                #expect(
+                    schedule.count(after: start, upTo: ticks[high].addingTimeInterval(-0.001))
+                        == high, "\(subject)")
+            }
+            for (tick, following) in zip(ticks, ticks.dropFirst()).prefix(20) {
+                #expect(schedule.latest(before: following) == tick, "\(subject)")
+                #expect(
+                    schedule.latest(before: following.addingTimeInterval(0.5)) == following,
+                    "\(subject)")
+            }
+            compared += 1
+        }
+    }
+
+    @Test("an interval's ticks are counted by division")
+    func countedIntervals() throws {
+        let seed = UInt64.random(in: .min ... .max)
+        var samples = CronSamples(seed: seed)
+        for _ in 0..<500 {
+            let step = Int.random(in: 1...5000, using: &samples.random)
+            let schedule = Schedule.every(.milliseconds(step))
+            let start = Date(
+                timeIntervalSince1970: Double.random(in: -1e6...1e9, using: &samples.random))
+            var last = start
+            let count = Int.random(in: 1...50, using: &samples.random)
+            for _ in 0..<count { last = try #require(schedule.next(after: last)) }
+            #expect(schedule.count(after: start, upTo: last) == count, "seed \(seed): \(step) ms")
+            #expect(schedule.count(after: last, upTo: start) == 0)
+            let next = try #require(schedule.next(after: last))
+            #expect(schedule.latest(before: next) == last, "seed \(seed): \(step) ms")
+        }
+        let century = Schedule.every(.seconds(1)).count(
+            after: Date(timeIntervalSince1970: 0), upTo: Date(timeIntervalSince1970: 3.2e9))
+        #expect(century == 3_200_000_000)
+    }
 }

@@ -120,8 +120,8 @@ struct ScheduleTableTests {
             "s.yaml:7: entry \"one\", quue: is not a known key; did you mean \"queue\"?",
             "s.yaml:8: entry \"one\", priority: \"10\" is not a whole number from 0 (most urgent)"
                 + " to 9",
-            "s.yaml:9: entry \"one\", misfire: \"runonce\" is neither skip nor run_once;"
-                + " did you mean \"run_once\"?",
+            "s.yaml:9: entry \"one\", misfire: \"runonce\" is not skip, run_once or"
+                + " run_all; did you mean \"run_once\"?",
             "s.yaml:10: entry \"two\", job: is missing",
             "s.yaml:11: entry \"two\", every: \"30\" has no unit; write 30s for seconds",
             "s.yaml:12: entry \"two\", timezone: has no meaning beside every, which counts from"
@@ -156,10 +156,7 @@ struct ScheduleTableTests {
               a: {job: c, every: 1m}
             """)
         #expect(found.count == 1)
-        #expect(found.first?.contains("a: is written twice") == true)
-        #expect(
-            found.first?.hasPrefix("s.yaml:2:") == true
-                || found.first?.hasPrefix("s.yaml:4:") == true)
+        #expect(found == ["s.yaml:4: a: is written twice; the first is on line 2"])
     }
 
     @Test("broken YAML is reported with its line")

@@ -8,7 +8,7 @@ import Testing
 
 @Suite("SchedulerService")
 struct SchedulerServiceTests {
-    private let ledger = InMemoryTickLedger()
+    private let book = MemoryTickBook()
     private let time = VirtualTime("2026-05-02T12:00:10Z")
     private let log = LogRecorder()
     private let down = BrokerError(code: .unavailable, message: "connection refused")
@@ -26,7 +26,7 @@ struct SchedulerServiceTests {
         _ entries: [ScheduleEntry], siblings: [@Sendable () async throws -> Void] = []
     ) -> SchedulerService {
         SchedulerService(
-            table: ScheduleTable(entries: entries), ledger: ledger, time: time,
+            source: ScheduleTable(entries: entries), book: book, time: time,
             clock: VirtualClock(time: time), logger: log.logger,
             siblings: siblings)
     }
@@ -59,7 +59,7 @@ struct SchedulerServiceTests {
         #expect(report.enqueued.map(\.dueAt) == [instant("2026-05-02T12:01:00Z")])
         #expect(report.nextDue == instant("2026-05-02T12:02:00Z"))
 
-        let message = try #require(ledger.records.first?.message)
+        let message = try #require(book.enqueued.first?.message)
         #expect(message.name == "job.report")
         #expect(message.queue == "reports")
         #expect(message.body.args == [.string("a")])
@@ -84,7 +84,7 @@ struct SchedulerServiceTests {
     func registration() async throws {
         let first = service([entry("a", every: 60)])
         _ = try await first.runOnce()
-        #expect(ledger.records.isEmpty)
+        #expect(book.enqueued.isEmpty)
         // A second scheduler starts after the tick fell due: it knows the entry is not new.
         time.set("2026-05-02T12:01:30Z")
         let second = service([entry("a", every: 60)])
@@ -106,7 +106,7 @@ struct SchedulerServiceTests {
         let services = (0..<3).map { _ in service(entries) }
         try await run(services, until: end)
 
-        let records = ledger.records
+        let records = book.enqueued
         for (name, step) in [("ten", 10.0), ("minute", 60), ("cron", 300)] {
             let dues = records.filter { $0.entry == name }.map(\.dueAt)
             // An entry that is new at 12:00:10 has its first tick after that.
@@ -114,16 +114,17 @@ struct SchedulerServiceTests {
                 from: instant("2026-05-02T12:00:00Z"), to: instant(end), by: step)
             #expect(dues == ticks.filter { $0 > instant("2026-05-02T12:00:10Z") }, "entry \(name)")
         }
-        #expect(Set(records.map(\.message.id)).count == records.count)
+        #expect(Set(records.map(\.message?.id)).count == records.count)
+        #expect(book.lines.allSatisfy { $0.missed == 0 })
         #expect(log.lines("tick enqueued").count == records.count)
-        #expect(ledger.refusals > 0, "the schedulers never met: the test proves nothing")
+        #expect(book.superseded > 0, "the schedulers never met: the test proves nothing")
     }
 
     @Test("an outage is logged once with its end, and each entry goes on by its policy")
     func outage() async throws {
         let end = "2026-05-02T13:00:00Z"
         let outage = instant("2026-05-02T12:09:30Z")..<instant("2026-05-02T12:35:00Z")
-        ledger.set(fault: .during { [time, down] in outage.contains(time.now) ? down : nil })
+        book.set(fault: .during { [time, down] in outage.contains(time.now) ? down : nil })
         let entries = [entry("keep", every: 600), entry("drop", every: 600, misfire: .skip)]
         try await run([service(entries)], until: end)
 
@@ -135,7 +136,7 @@ struct SchedulerServiceTests {
         #expect(back.count == 1)
         #expect(back.first?.metadata["count"].flatMap { Int("\($0)") } ?? 0 > 1)
 
-        let dues = Dictionary(grouping: ledger.records, by: \.entry)
+        let dues = Dictionary(grouping: book.enqueued, by: \.entry)
             .mapValues { $0.map(\.dueAt) }
         let after = [instant("2026-05-02T12:40:00Z"), instant("2026-05-02T12:50:00Z")]
         #expect(dues["keep"] == [instant("2026-05-02T12:30:00Z")] + after)
@@ -148,13 +149,16 @@ struct SchedulerServiceTests {
             entry("keep", every: 600), entry("drop", every: 600, misfire: .skip),
         ])
         _ = try await service.runOnce()
-        ledger.set(fault: .during { [down] in down })
+        book.set(fault: .during { [down] in down })
         time.set("2026-05-02T12:31:30Z")
         await #expect(throws: BrokerError.self) { try await service.runOnce() }
-        ledger.set(fault: nil)
+        book.set(fault: nil)
         #expect(
             try await service.runOnce().enqueued.map(\.entry.name) == ["keep"])
-        #expect(ledger.records.map(\.dueAt) == [instant("2026-05-02T12:30:00Z")])
+        #expect(book.enqueued.map(\.dueAt) == [instant("2026-05-02T12:30:00Z")])
+        #expect(book.lines.map(\.missed) == [2, 2])
+        #expect(log.lines("tick passed over").first?.metadata["reason"] == "misfire")
+        #expect(log.lines("tick passed over").first?.metadata["tick.missed"] == "2")
         time.set("2026-05-02T12:40:30Z")
         #expect(
             try await service.runOnce().enqueued.map(\.entry.name) == ["drop", "keep"])
@@ -165,34 +169,146 @@ struct SchedulerServiceTests {
         let service = service([entry("a", every: 60)])
         _ = try await service.runOnce()
         time.set("2026-05-02T12:01:00Z")
-        ledger.set(fault: .nextReplyLost)
+        book.set(fault: .nextReplyLost)
         await #expect(throws: BrokerError.self) { try await service.runOnce() }
         #expect(try await service.runOnce().enqueued.isEmpty)
-        #expect(ledger.records.count == 1)
+        #expect(book.enqueued.count == 1)
     }
 
     @Test("an entry the broker refuses does not hold up the others, and is tried again")
     func refusedEntry() async throws {
         let service = service([entry("bad", every: 60), entry("good", every: 60)])
         _ = try await service.runOnce()
-        ledger.set(fault: .entry("bad", BrokerError(code: .limit, message: "too large")))
+        book.set(fault: .entry("bad", BrokerError(code: .limit, message: "too large")))
         time.set("2026-05-02T12:01:00Z")
         let report = try await service.runOnce()
         #expect(report.enqueued.map(\.entry.name) == ["good"])
         #expect(report.refused.keys.sorted() == ["bad"])
-        ledger.set(fault: nil)
+        book.set(fault: nil)
         #expect(try await service.runOnce().enqueued.map(\.entry.name) == ["bad"])
     }
 
     @Test("a refused entry is logged once while it stays refused")
     func refusedLog() async throws {
-        ledger.set(fault: .entry("bad", BrokerError(code: .limit, message: "too large")))
+        book.set(fault: .entry("bad", BrokerError(code: .limit, message: "too large")))
         let end = "2026-05-02T12:30:00Z"
         try await run([service([entry("bad", every: 60)])], until: end)
         let lines = log.lines("tick refused")
         #expect(lines.count == 1)
         #expect(lines.first?.metadata["error.code"] == "limit")
-        #expect(ledger.calls > 20, "it was not tried again")
+        #expect(book.calls > 20, "it was not tried again")
+    }
+
+    @Test("what overlap makes of a tick is told, and the entry goes on")
+    func overlap() async throws {
+        var skipping = entry("skip", every: 60)
+        skipping.overlap = .skip
+        var queueing = entry("queue", every: 60)
+        queueing.overlap = .queueOne
+        let service = service([skipping, queueing])
+        book.set(outcome: .overlapped, of: "skip")
+        book.set(outcome: .waiting, of: "queue")
+        _ = try await service.runOnce()
+        time.set("2026-05-02T12:01:00Z")
+        let report = try await service.runOnce()
+        #expect(report.recorded.map(\.outcome) == [.waiting, .overlapped])
+        #expect(report.enqueued.isEmpty)
+        #expect(log.lines("tick passed over").first?.metadata["reason"] == "overlap")
+        #expect(log.lines("tick waits for the entry's last job").count == 1)
+        time.set("2026-05-02T12:02:00Z")
+        #expect(try await service.runOnce().recorded.count == 2)
+    }
+
+    @Test("when another scheduler is first, the rest of that entry waits for the next round")
+    func superseded() async throws {
+        var second = entry("second", every: 1)
+        second.misfireAfter = .seconds(600)
+        let entries = [second, entry("other", every: 60)]
+        let service = service(entries)
+        _ = try await service.runOnce()
+        time.set("2026-05-02T12:01:00Z")
+        // The other scheduler records in the middle of this one's chain.
+        let rival = MemoryRival(book: book, entry: "second", to: instant("2026-05-02T12:00:30Z"))
+        let racing = SchedulerService(
+            source: ScheduleTable(entries: entries), book: rival, time: time,
+            clock: VirtualClock(time: time), logger: log.logger)
+        let report = try await racing.runOnce()
+        #expect(report.superseded == ["second"])
+        #expect(report.enqueued.map(\.entry.name).filter { $0 == "other" }.count == 1)
+        #expect(report.enqueued.map(\.entry.name).filter { $0 == "second" }.count == 5)
+        let rest = try await racing.runOnce()
+        #expect(rest.enqueued.count == 30)
+        let dues = book.enqueued.filter { $0.entry == "second" }.map(\.dueAt)
+        #expect(Set(dues).count == dues.count)
+    }
+
+    @Test("an entry that changes while the scheduler runs counts from the next round")
+    func changing() async throws {
+        let source = ChangingSource([entry("a", every: 60)])
+        let service = SchedulerService(
+            source: source, book: book, time: time, clock: VirtualClock(time: time),
+            logger: log.logger)
+        _ = try await service.runOnce()
+        var paused = entry("a", every: 60)
+        paused.isPaused = true
+        source.set([paused, entry("b", every: 60)])
+        time.set("2026-05-02T12:01:00Z")
+        let report = try await service.runOnce()
+        #expect(report.recorded.map(\.pass) == [.paused])
+        #expect(book.begun["b"] == instant("2026-05-02T12:01:00Z"))
+        source.set([entry("a", every: 60), entry("b", every: 60)])
+        time.set("2026-05-02T12:02:00Z")
+        #expect(try await service.runOnce().enqueued.map(\.entry.name) == ["a", "b"])
+        #expect(book.lines.allSatisfy { $0.missed == 0 })
+    }
+
+    @Test("three schedulers, each away at times, lose and double nothing under run_all")
+    func outagesOfEach() async throws {
+        var entries: [ScheduleEntry] = []
+        for (name, step) in [("one", 1), ("ten", 10), ("minute", 60)] {
+            var made = entry(name, every: step, misfire: .runAll)
+            made.misfireLimit = 1000
+            entries.append(made)
+        }
+        let seed = UInt64.random(in: .min ... .max)
+        var random = RepeatableRandom(seed: seed)
+        let begin = time.now
+        let services = (0..<3).map { _ in
+            var outages: [ClosedRange<Double>] = []
+            var at = Double.random(in: 5...60, using: &random)
+            while at < 3600 {
+                let length = Double.random(in: 1...200, using: &random)
+                outages.append(at...(at + length))
+                at += length + Double.random(in: 1...120, using: &random)
+            }
+            let away = FlakyBook(book: book) { [time, down, outages] in
+                let second = time.now.timeIntervalSince(begin)
+                return outages.contains { $0.contains(second) } ? down : nil
+            }
+            return SchedulerService(
+                source: ScheduleTable(entries: entries), book: away, time: time,
+                clock: VirtualClock(time: time), logger: log.logger)
+        }
+        let end = "2026-05-02T12:30:30Z"
+        try await run(services, until: end)
+        for (name, step) in [("one", 1.0), ("ten", 10), ("minute", 60)] {
+            let lines = book.lines.filter { $0.entry == name }
+            var previous = try #require(book.begun[name])
+            var accounted = 0
+            for line in lines {
+                #expect(line.previous == previous, "seed \(seed): \(name)")
+                #expect(line.dueAt > previous, "seed \(seed): \(name)")
+                #expect(line.message != nil && line.missed == 0, "seed \(seed): \(name)")
+                accounted += 1
+                previous = line.dueAt
+            }
+            let ticks =
+                (previous.timeIntervalSince1970 / step).rounded(.down)
+                - (begin.timeIntervalSince1970 / step).rounded(.down)
+            #expect(accounted == Int(ticks), "seed \(seed): \(name)")
+            #expect(accounted > 10, "seed \(seed): \(name)")
+        }
+        #expect(book.superseded > 0, "seed \(seed): the schedulers never met")
     }
 
     @Test("siblings run beside the loop, and one that fails stops the service")

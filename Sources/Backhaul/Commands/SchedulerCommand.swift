@@ -51,14 +51,14 @@ struct SchedulerCommand: AsyncParsableCommand {
         let loops = MaintenanceLoop.all(
             broker: broker, options: composition.settings.workerOptions,
             outage: Outage(logger: logger), logger: logger)
-        let ledger = ObservedLedger(broker)
+        let book = ObservedBook(broker)
         let service = SchedulerService(
-            table: table, ledger: ledger, logger: logger,
+            source: table, book: book, logger: logger,
             siblings: loops.map { loop in { await loop.run() } })
         logger.notice(
             "scheduler started", metadata: [LogKey.count: "\(table.entries.count)"])
         let process = SchedulerProcess(
-            entries: table.entries.count, ledger: ledger,
+            entries: table.entries.count, book: book,
             notice: ProgressNotice(NotifySocket(environment: environment)),
             checkSettings: settingsProblem, logger: logger)
         let preflight = Preflight(composition)

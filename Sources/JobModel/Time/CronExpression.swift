@@ -100,6 +100,42 @@ extension CronExpression {
         return nil
     }
 
+    /// How many wall-clock minutes are named from `start` on and before `end`.
+    ///
+    /// Costs a step for each day of the months named.
+    func countMinutes(from start: Int64, before end: Int64) -> Int {
+        var number = start.dividedDown(by: Self.minutesPerDay)
+        var from = Int(start - number * Self.minutesPerDay)
+        var count = 0
+        while number * Self.minutesPerDay < end {
+            let day = CivilDay(number: number)
+            if !monthsOfYear.contains(day.month) {
+                number += Int64(day.remainingInMonth)
+            } else if names(day) {
+                let left = end - number * Self.minutesPerDay
+                count += countOfDay(from: from, before: Int(min(left, Self.minutesPerDay)))
+            }
+            number += 1
+            from = 0
+        }
+        return count
+    }
+
+    private func countOfDay(from start: Int, before end: Int) -> Int {
+        if start == 0, end == Self.minutesPerDay { return hours.count * minutes.count }
+        guard start < end else { return 0 }
+        let (firstHour, firstMinute) = start.quotientAndRemainder(dividingBy: 60)
+        let (lastHour, lastMinute) = (end - 1).quotientAndRemainder(dividingBy: 60)
+        guard firstHour < lastHour else {
+            return hours.contains(firstHour)
+                ? minutes.count(from: firstMinute, before: lastMinute + 1) : 0
+        }
+        var count = hours.count(from: firstHour + 1, before: lastHour) * minutes.count
+        if hours.contains(firstHour) { count += minutes.count(from: firstMinute, before: 60) }
+        if hours.contains(lastHour) { count += minutes.count(from: 0, before: lastMinute + 1) }
+        return count
+    }
+
     private func firstMinuteOfDay(from start: Int) -> Int? {
         let (hour, minute) = start.quotientAndRemainder(dividingBy: 60)
         if hours.contains(hour), let found = minutes.first(from: minute) {

@@ -58,6 +58,18 @@ package struct CronValues: Sendable, Hashable, Sequence {
         return rest == 0 ? nil : value + rest.trailingZeroBitCount
     }
 
+    /// How many numbers there are.
+    var count: Int { bits.nonzeroBitCount }
+
+    /// How many of the numbers are at least `lower` and below `upper`.
+    func count(from lower: Int, before upper: Int) -> Int {
+        guard lower < upper, lower < UInt64.bitWidth else { return 0 }
+        let above = bits >> UInt64(lower)
+        let width = upper - lower
+        let kept = width >= UInt64.bitWidth ? above : above & ((1 << UInt64(width)) - 1)
+        return kept.nonzeroBitCount
+    }
+
     package func makeIterator() -> some IteratorProtocol<Int> {
         (0..<UInt64.bitWidth).lazy.filter { contains($0) }.makeIterator()
     }

@@ -39,6 +39,46 @@ package enum Schedule: Sendable, Hashable {
         }
     }
 
+    /// The newest tick earlier than `date`; nil when there is none within forty years.
+    package func latest(before date: Date) -> Date? {
+        switch self {
+        case .crontab:
+            let end = date.addingTimeInterval(-Self.moment)
+            var span = 60.0
+            while span < Double(ZonedCrontab.horizon) {
+                if let tick = latest(after: date.addingTimeInterval(-span), upTo: end) {
+                    return tick
+                }
+                span *= 4
+            }
+            return latest(
+                after: date.addingTimeInterval(-Double(ZonedCrontab.horizon)), upTo: end)
+        case .every(let interval):
+            guard let now = date.microseconds else { return nil }
+            let step = interval.inMicroseconds
+            return Date(microseconds: (now - 1).dividedDown(by: step) * step)
+        }
+    }
+
+    /// How many ticks are later than `start` and not later than `end`.
+    ///
+    /// Exact, and not counted one by one: an interval's ticks are a division, a crontab's a step for
+    /// each day. A crontab's ticks more than forty years before `end` are left out.
+    package func count(after start: Date, upTo end: Date) -> Int {
+        guard start < end else { return 0 }
+        switch self {
+        case .crontab(let expression, let zone):
+            return ZonedCrontab(expression: expression, zone: zone).count(after: start, upTo: end)
+        case .every(let interval):
+            guard let first = start.microseconds, let last = end.microseconds else { return 0 }
+            let step = interval.inMicroseconds
+            return Int(last.dividedDown(by: step) - first.dividedDown(by: step))
+        }
+    }
+
+    /// Less than the time between two ticks, seconds; due times are kept in milliseconds.
+    package static let moment = 0.001
+
     /// Narrows [tick, end] until no tick lies between; crontab ticks fall on whole seconds.
     private func bisect(from first: Date, upTo end: Date) -> Date {
         var newest = first

@@ -18,40 +18,90 @@ struct ZonedCrontab {
     /// The largest change on record is one day (crossing the date line).
     private static let longestRepeat: Int64 = 2 * 86_400
 
-    /// How far ahead the search looks, seconds: 29 February on a given weekday may be 40 years
-    /// away, across a year such as 2100.
-    private static let horizon: Int64 = 41 * 366 * 86_400
+    /// How far the search looks, seconds: 29 February on a given weekday may be 40 years away, across
+    /// a year such as 2100.
+    static let horizon: Int64 = 41 * 366 * 86_400
+
+    /// A time between two changes of the offset, or the part of it that is looked at.
+    private struct Stretch {
+        /// What to add to an instant to get the wall clock's seconds.
+        let offset: Int64
+        /// The first wall-clock second that counts, and the end.
+        let from: Int64
+        let wallEnd: Int64
+        /// The instant at which it begins, when the wall clock skipped a named minute to get there.
+        let makesUpAt: Int64?
+    }
 
     /// The first tick later than `date`; nil past the horizon.
     func next(after date: Date) -> Date? {
-        guard let floor = Int64(exactly: date.timeIntervalSince1970.rounded(.down)),
-            abs(floor) < Self.horizon * 1000
-        else { return nil }
-        let start = floor + 1
-        let last = start + Self.horizon
+        guard let floor = Self.second(date) else { return nil }
+        var found: Int64?
+        walk(from: floor + 1, before: floor + 1 + Self.horizon) { stretch in
+            found =
+                stretch.makesUpAt
+                ?? firstSecond(from: stretch.from, before: stretch.wallEnd)
+                .map { $0 - stretch.offset }
+            return found == nil
+        }
+        return found.map { Date(timeIntervalSince1970: Double($0)) }
+    }
+
+    /// How many ticks are later than `start` and not later than `end`; ticks further back than the
+    /// horizon from `end` are left out.
+    func count(after start: Date, upTo end: Date) -> Int {
+        guard let first = Self.second(start), let last = Self.second(end), first < last else {
+            return 0
+        }
+        var count = 0
+        walk(from: max(first, last - Self.horizon) + 1, before: last + 1) { stretch in
+            var from = stretch.from
+            if let instant = stretch.makesUpAt {
+                count += 1
+                // A minute named at that very instant is the same tick.
+                from = max(from, instant + stretch.offset + 1)
+            }
+            count += expression.countMinutes(
+                from: from.dividedUp(by: 60), before: stretch.wallEnd.dividedUp(by: 60))
+            return true
+        }
+        return count
+    }
+
+    /// Goes through the stretches between two instants, until `body` says it is enough.
+    private func walk(from start: Int64, before last: Int64, _ body: (Stretch) -> Bool) {
         var begin = start - Self.longestRepeat
         var offset = offset(at: begin)
         // Wall-clock seconds below this were shown by an earlier stretch.
         var shown = Int64.min
+        var makesUpAt: Int64?
         while begin < last {
             let end = change(after: begin)
-            let wall = max(begin, start) + offset
-            let from = expression.runsInRepeatedHour ? wall : max(wall, shown)
-            let wallEnd = min(end ?? last, last) + offset
-            if let found = firstSecond(from: from, before: wallEnd) {
-                return Date(timeIntervalSince1970: Double(found - offset))
+            if min(end ?? last, last) > start {
+                let wall = max(begin, start) + offset
+                let stretch = Stretch(
+                    offset: offset,
+                    from: expression.runsInRepeatedHour ? wall : max(wall, shown),
+                    wallEnd: min(end ?? last, last) + offset, makesUpAt: makesUpAt)
+                guard body(stretch) else { return }
             }
-            guard let end else { return nil }
+            guard let end else { return }
             let newOffset = self.offset(at: end)
             let gap = max(end + offset, shown)
-            if end >= start, firstSecond(from: gap, before: end + newOffset) != nil {
-                return Date(timeIntervalSince1970: Double(end))
-            }
+            let isNamed = firstSecond(from: gap, before: end + newOffset) != nil
+            makesUpAt = end >= start && isNamed ? end : nil
             shown = max(shown, end + offset)
             begin = end
             offset = newOffset
         }
-        return nil
+    }
+
+    /// The whole second at or before a date; nil beyond reason.
+    private static func second(_ date: Date) -> Int64? {
+        guard let floor = Int64(exactly: date.timeIntervalSince1970.rounded(.down)),
+            abs(floor) < horizon * 1000
+        else { return nil }
+        return floor
     }
 
     /// The first named wall-clock second in a stretch, all counted from 1970 on that wall clock.
