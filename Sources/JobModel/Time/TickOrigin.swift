@@ -23,8 +23,8 @@ package struct TickOrigin: Sendable, Equatable {
         self.init(entry: name, dueAt: date)
     }
 
-    /// The headers of a message that takes the place of another.
-    var headers: JSONObject {
+    /// The headers of a message that is sent for it, or takes the place of one that was.
+    package var headers: JSONObject {
         [
             TickHeaders.isScheduled: true, TickHeaders.entry: .string(entry),
             TickHeaders.dueAt: .string(WireDate.text(dueAt)),
