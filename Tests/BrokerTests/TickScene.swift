@@ -9,8 +9,9 @@ import Testing
 /// One schedule entry with a tick each minute, on a private Redis.
 struct TickScene {
     static let entry = "sweep"
-    /// When the entry began; its ticks are numbered from here. About now, as the broker's own time
-    /// is when an end lets a waiting tick begin.
+    /// When the entry began; its ticks are numbered from here.
+    ///
+    /// About now, as the broker's own time is when an end lets a waiting tick begin.
     static let start = Date(
         timeIntervalSince1970: Date().timeIntervalSince1970.rounded(.down))
 
