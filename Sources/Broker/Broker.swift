@@ -155,7 +155,7 @@ package struct Settling: Sendable {
     package let transition: Transition
     /// The record to store for `AsyncResult`, if any.
     package let result: ResultRecord?
-    /// What follows from it for the workflow; written in the same step.
+    /// What follows from it for the workflow and the schedule; written in the same step.
     package let aftermath: Aftermath?
 
     package init(
@@ -166,6 +166,14 @@ package struct Settling: Sendable {
         self.transition = transition
         self.result = result
         self.aftermath = aftermath
+    }
+
+    /// The same, telling also that the job of a tick has ended.
+    package func telling(_ end: EndedTick) -> Settling {
+        var aftermath = aftermath ?? Aftermath()
+        aftermath.endedTick = end
+        return Settling(
+            delivery: delivery, transition: transition, result: result, aftermath: aftermath)
     }
 }
 

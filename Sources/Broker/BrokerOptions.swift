@@ -31,6 +31,8 @@ package struct BrokerOptions: Sendable {
     /// How long the wish to cancel a job is remembered, and how many such wishes.
     package var cancellationKept = Duration.seconds(7 * 86_400)
     package var maximumCancelled = 100_000
+    /// The most lines of the log of ticks, about; the oldest go first.
+    package var maximumTickLog = 100_000
     /// Guards switched off for the negative controls of the fault suite; never in production.
     package var weakened = WeakenedGuards()
     /// The most bytes of messages one reserve takes, the last chunk excepted.

@@ -7,7 +7,10 @@ struct BrokerScripts: Sendable {
     let promote = RedisScript(name: "promote", source: PackageResources.promote_lua)
     let renew = RedisScript(name: "renew", source: PackageResources.renew_lua)
     let forget = RedisScript(name: "forget", source: PackageResources.forget_lua)
-    let tick = RedisScript(name: "tick", source: PackageResources.tick_lua)
+    let tick = ticking("tick", PackageResources.tick_lua)
+    let trigger = ticking("trigger", PackageResources.trigger_lua)
+    let admit = ticking("admit", PackageResources.admit_lua)
+    let strike = ticking("strike", PackageResources.strike_lua)
     let release = RedisScript(name: "release", source: PackageResources.release_lua)
     let replay = RedisScript(name: "replay", source: PackageResources.replay_lua)
     let page = RedisScript(name: "page", source: PackageResources.page_lua)
@@ -39,8 +42,13 @@ struct BrokerScripts: Sendable {
         RedisScript(name: name, source: PackageResources.result_lua + source)
     }
 
-    /// A script that writes what follows from the end of a job: two shared parts stand in front.
+    /// A script that keeps the book of ticks.
+    private static func ticking(_ name: String, _ source: [UInt8]) -> RedisScript {
+        RedisScript(name: name, source: PackageResources.ticks_lua + source)
+    }
+
+    /// A script that writes what follows from the end of a job: three shared parts stand in front.
     private static func following(_ name: String, _ source: [UInt8]) -> RedisScript {
-        storing(name, PackageResources.effects_lua + source)
+        storing(name, PackageResources.ticks_lua + PackageResources.effects_lua + source)
     }
 }

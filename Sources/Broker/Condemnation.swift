@@ -7,7 +7,7 @@ struct Condemnation: Sendable {
     let buried: BuriedMessage
     /// What its caller is told; `nil` when nobody wants to know.
     let result: ResultRecord?
-    /// What follows, as from any failure; `nil` when it is part of no workflow.
+    /// What follows, as from any failure; `nil` when it is part of no workflow, and no tick's job.
     let aftermath: Aftermath?
     private let delivery: Delivery
 
@@ -30,11 +30,15 @@ struct Condemnation: Sendable {
         }
         let isWanted = options.storesResults && message.ignoreResult != true
         result = isWanted ? .failure(report, of: message, at: now) : nil
-        aftermath = Self.aftermath(
-            of: message, report, storesRecords: isWanted, rules: options.canvas, at: now)
+        var aftermath =
+            Self.workflow(
+                of: message, report, storesRecords: isWanted, rules: options.canvas, at: now)
+            ?? Aftermath()
+        aftermath.endedTick = message.tick.map { EndedTick($0, of: message.id, in: .failure) }
+        self.aftermath = aftermath.isEmpty ? nil : aftermath
     }
 
-    private static func aftermath(
+    private static func workflow(
         of message: JobMessage, _ report: FailureReport, storesRecords: Bool, rules: CanvasRules,
         at now: Date
     ) -> Aftermath? {
@@ -47,7 +51,7 @@ struct Condemnation: Sendable {
             traceback: ResultRecord.traceback(report, name: message.name.text), of: task, at: now
         ).aftermath
         if !storesRecords { aftermath.records = [] }
-        return aftermath.isEmpty ? nil : aftermath
+        return aftermath
     }
 
     /// The settling that carries it out.

@@ -75,10 +75,12 @@ struct Effects: Sendable {
     var staged: String?
     var records: [ResultRecord] = []
     var parts: [ChordPart] = []
+    var endedTick: EndedTick?
     /// One for each part: names whoever ends its chord, if that is to be done.
     private(set) var tokens: [String] = []
 
-    init() {}
+    /// What can always be told of an end, if what follows from it cannot.
+    init(only endedTick: EndedTick? = nil) { self.endedTick = endedTick }
 
     /// All but the messages; `origin` names who ends the chords that get their last part.
     init(_ aftermath: Aftermath, origin: String) {
@@ -86,6 +88,7 @@ struct Effects: Sendable {
         publication.messages = []
         records = aftermath.records
         parts = aftermath.parts
+        endedTick = aftermath.endedTick
         tokens = parts.map { _ in ChordClaim.token(of: origin) }
     }
 
@@ -115,6 +118,7 @@ struct Effects: Sendable {
         for count in [
             publication.savedGroups.count, publication.chordSizes.count,
             publication.extraParts.count, messages.count, records.count, parts.count,
+            endedTick == nil ? 0 : 1,
         ] { call.append(count) }
         for saved in publication.savedGroups {
             call.append(keys.chord(saved.group).saved)
@@ -137,6 +141,19 @@ struct Effects: Sendable {
             call.append(record.encoded())
         }
         for (part, token) in zip(parts, tokens) { append(part, token, to: &call, keys) }
+        if let endedTick { append(endedTick, to: &call, broker) }
+    }
+
+    private func append(
+        _ end: EndedTick, to call: inout RedisScriptCall, _ broker: RedisBroker
+    ) {
+        for key in RedisBroker.bookKeys(broker.keys) { call.append(key) }
+        call.append(broker.options.maximumTickLog)
+        call.append(broker.time.now.milliseconds)
+        call.append(end.tick.entry)
+        call.append(end.tick.dueAt.nearestMillisecond)
+        call.append(end.job.text)
+        call.append(end.state.name)
     }
 
     private func append(

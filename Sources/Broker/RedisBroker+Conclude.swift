@@ -69,7 +69,9 @@ extension RedisBroker {
             ).settling(in: .dead)
             let effects = try await effects(of: failed.aftermath ?? Aftermath())
             // When even the failure cannot be told, at least the job is not lost.
-            return ConcludeCall(failed, (try? effects.get()) ?? Effects(), broker: self)
+            return ConcludeCall(
+                failed, (try? effects.get()) ?? Effects(only: failed.aftermath?.endedTick),
+                broker: self)
         }
     }
 
@@ -80,7 +82,8 @@ extension RedisBroker {
     ) async throws(BrokerError) -> Bool {
         let effects = try await effects(of: settling.aftermath ?? Aftermath())
         let call = ConcludeCall(
-            settling, (try? effects.get()) ?? Effects(), after: worker, broker: self)
+            settling, (try? effects.get()) ?? Effects(only: settling.aftermath?.endedTick),
+            after: worker, broker: self)
         // An error is a value here: what one message meets must not keep the others waiting.
         let reply = try await pipeline([call.call])[0]
         guard let answers = reply.array, answers.first?.int == 1 else { return false }

@@ -34,7 +34,9 @@ package struct RedisKeys: Sendable, Equatable {
     }
 
     /// String: the result record that `AsyncResult` reads; also the channel it is published on.
-    package func result(of id: JobID) -> String { "celery-task-meta-\(id.text)" }
+    package func result(of id: JobID) -> String { resultStem + id.text }
+    /// What the keys of results begin with.
+    var resultStem: String { "celery-task-meta-" }
 
     /// The keys of one chord, or of one group; the group's id names both.
     package func chord(_ group: String) -> ChordKeys { ChordKeys(group) }
@@ -83,6 +85,13 @@ package struct RedisKeys: Sendable, Equatable {
     package var presence: String { prefix + "backhaul:presence" }
     /// Hash: schedule entry → due time in ms of its newest tick.
     package var ticks: String { prefix + "backhaul:ticks" }
+    /// Hash: schedule entry → due time in ms, ms when it was enqueued, id of its last job, until that
+    /// is told to have ended.
+    package var runningTicks: String { prefix + "backhaul:ticks:running" }
+    /// Hash: schedule entry → the tick that waits for the end of that job, with its message.
+    package var waitingTicks: String { prefix + "backhaul:ticks:waiting" }
+    /// Stream: what became of ticks.
+    package var tickLog: String { prefix + "backhaul:ticks:log" }
     /// String: the greatest fence given so far.
     package var fence: String { prefix + "backhaul:fence" }
     /// Sorted set: id of a job that is to end → time in ms it was asked for.
@@ -166,7 +175,8 @@ extension RedisKeys {
         [
             (unacked, "hash"), (unackedIndex, "zset"), (delayed, "zset"),
             (delayedMessages, "hash"), (workers, "zset"), (presence, "hash"), (ticks, "hash"),
-            (counters, "hash"), (fence, "string"), (cancelled, "zset"), (openChords, "zset"),
+            (runningTicks, "hash"), (waitingTicks, "hash"), (tickLog, "stream"), (counters, "hash"),
+            (fence, "string"), (cancelled, "zset"), (openChords, "zset"),
             (openChordEntries, "hash"), (staging, "zset"),
             (revoked, "zset"), (revokedStamps, "zset"),
         ] + Grave.allCases.flatMap { [(graveOrder($0), "zset"), (graveEntries($0), "hash")] }

@@ -83,8 +83,21 @@ package protocol TickBook: Sendable {
         _ message: OutgoingMessage, of entry: String, at now: Date
     ) async throws(BrokerError)
 
+    /// Lets ticks go that wait behind jobs which are over, though nobody told of their end: Python
+    /// workers do not, and a job may be lost. Returns how many went.
+    ///
+    /// Cheap when none waits; schedulers call it in each round.
+    @discardableResult
+    func releaseWaiting(at now: Date) async throws(BrokerError) -> Int
+
     /// Forgets entries that are gone: newest ticks, running jobs, waiting ticks. The log stays.
     func forget(_ entries: [String]) async throws(BrokerError)
+}
+
+extension TickBook {
+    /// For books in which nothing ever waits.
+    @discardableResult
+    package func releaseWaiting(at now: Date) async throws(BrokerError) -> Int { 0 }
 }
 
 /// One line of the log of ticks.

@@ -22,6 +22,8 @@ public struct JobResult: Sendable, Equatable {
         public static let failure = State("FAILURE")
         /// It was not run, or not to its end: revoked, cancelled, or expired.
         public static let revoked = State("REVOKED")
+        /// It ended without a word, by its own wish; no record says so.
+        package static let ignored = State("IGNORED")
 
         /// Celery's word.
         public var description: String { name }

@@ -3,7 +3,7 @@ import Foundation
 import JobModel
 
 /// Turns a conclusion into what the broker is to do: one transition, the result to store, and what
-/// follows from it for the workflow that the job is a part of.
+/// follows from it for the workflow that the job is a part of, and for the schedule that sent it.
 struct SettlementPlan: Sendable {
     /// What is known of the jobs that workflows send.
     let rules: CanvasRules
@@ -12,6 +12,30 @@ struct SettlementPlan: Sendable {
 
     /// The settling of `conclusion`; one script carries it out.
     func settling(_ conclusion: Conclusion) -> Settling {
+        let settling = transition(conclusion)
+        guard let message = conclusion.message, let tick = message.tick,
+            let state = end(conclusion.outcome, settling.transition)
+        else { return settling }
+        return settling.telling(EndedTick(tick, of: message.id, in: state))
+    }
+
+    /// How the job has ended for good; `nil` when it goes on, by itself or in another's place.
+    private func end(_ outcome: Outcome, _ transition: Transition) -> JobResult.State? {
+        switch transition {
+        case .retry, .release: return nil
+        case .bury: return .failure
+        case .acknowledge: break
+        }
+        switch outcome {
+        case .succeeded, .repeated: return .success
+        case .expired, .cancelled: return .revoked
+        case .ignored: return .ignored
+        case .replaced, .retry, .snooze, .deadLetter, .quarantined, .released, .requeued:
+            return nil
+        }
+    }
+
+    private func transition(_ conclusion: Conclusion) -> Settling {
         let delivery = conclusion.delivery
         switch conclusion.outcome {
         case .succeeded(let value): return success(conclusion, value)

@@ -1,4 +1,5 @@
--- What conclude, finish and publish share, behind result.lua: what follows from the end of a job.
+-- What conclude, finish and publish share, behind result.lua and ticks.lua: what follows from the end
+-- of a job.
 -- KEYS: 1 delayed (zset), 2 delayed messages (hash), 3 staging (zset), 4 open chords (zset: when to
 --       look again, in ms), 5 their entries (hash); theirs begin at 6
 -- ARGV: from a position on: seconds to keep a result (0: for ever), seconds to keep a chord, seconds
@@ -7,7 +8,9 @@
 --       record); chord sizes (key of the claim, of the size, number); extra parts (key); messages
 --       (list, due time in ms or 0, member of the delayed set, message); records (key, record);
 --       parts (group, keys of parts, extra parts, size, counted members, saved group, claim; member,
---       score, part, token, entry; key of the record that must not say yet that it failed, or '')
+--       score, part, token, entry; key of the record that must not say yet that it failed, or '');
+--       ended ticks (keys of running, waiting and log, the most lines of the log, time in ms; entry,
+--       due time in ms, job, how it ended)
 -- Returns: check_effects a plan, write_effects for each part how many there are when it is ours to
 --          end the chord, else 0
 -- Never: writes anything before everything was found to be of the right type, so that a refusal
@@ -36,9 +39,9 @@ local function check_effects(first)
     skipped = {},
     is_list = {},
   }
-  local widths = { 2, 3, 1, 4, 2, 13 }
-  local at = first + 12
-  for kind = 1, 6 do
+  local widths = { 2, 3, 1, 4, 2, 13, 9 }
+  local at = first + 13
+  for kind = 1, 7 do
     local count = tonumber(ARGV[first + 5 + kind])
     plan[kind] = { at, at + count * widths[kind] - 1, widths[kind] }
     at = at + count * widths[kind]
@@ -68,6 +71,15 @@ local function check_effects(first)
     redis.call('STRLEN', ARGV[i + 3])
     redis.call('STRLEN', ARGV[i + 6])
     if ARGV[i + 12] ~= '' then plan.skipped[i] = has_failed(ARGV[i + 12]) end
+  end
+  plan.ends = {}
+  for i = plan[7][1], plan[7][2], 9 do
+    local book = open_book(ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4])
+    local last = find_running(book, ARGV[i + 5])
+    local is_last = last and last.job == ARGV[i + 7]
+    local waiting = is_last and find_waiting(book, ARGV[i + 5])
+    if waiting then redis.call('LLEN', waiting.list) end
+    plan.ends[i] = { book = book, is_last = is_last, waiting = waiting }
   end
   return plan
 end
@@ -157,6 +169,15 @@ local function write_effects(plan)
   local answers = {}
   for i = plan[6][1], plan[6][2], 13 do
     answers[#answers + 1] = plan.skipped[i] and 0 or add_part(plan, i, now)
+  end
+  for i = plan[7][1], plan[7][2], 9 do
+    local ended, entry = plan.ends[i], ARGV[i + 5]
+    log_tick(ended.book, 'ended', entry, ARGV[i + 6], ARGV[i + 7], 0, ARGV[i + 8])
+    if ended.waiting then
+      start_waiting(ended.book, entry, ended.waiting)
+    elseif ended.is_last then
+      redis.call('HDEL', ended.book.running, entry)
+    end
   end
   return answers
 end

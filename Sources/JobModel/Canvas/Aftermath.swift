@@ -6,8 +6,12 @@ package struct Aftermath: Sendable, Equatable {
     package var records: [ResultRecord] = []
     /// Contributions to chords.
     package var parts: [ChordPart] = []
+    /// That the job of a schedule's tick has ended for good.
+    package var endedTick: EndedTick?
 
     package init() {}
 
-    package var isEmpty: Bool { publication.isEmpty && records.isEmpty && parts.isEmpty }
+    package var isEmpty: Bool {
+        publication.isEmpty && records.isEmpty && parts.isEmpty && endedTick == nil
+    }
 }

@@ -75,7 +75,8 @@ extension CanvasPublisher {
 
     /// Another job takes the place of `task`.
     ///
-    /// It gets its id, its callbacks, its chord, its stamps and the rest of its chain.
+    /// It gets its id, its callbacks, its chord, its stamps, the rest of its chain, and the headers
+    /// by which the end of a schedule's job is told.
     ///
     /// - Throws: ``CanvasError``: an empty chain, too many replacements in a row.
     package func conclusion(
@@ -96,6 +97,7 @@ extension CanvasPublisher {
         }
         if new.isTask { new.options["task_id"] = nil }
         _ = freezer.freeze(&new, CanvasFreezer.Place(id: task.id.text))
+        if let tick = task.tick { new.headLast(tick.headers) }
         new.options["root_id"] = .string(task.rootID)
         let nesting = JSONValue.number(JSONNumber(task.replacements + 1))
         new = new.withEach("replaced_task_nesting", nesting)
@@ -222,6 +224,21 @@ extension CanvasPublisher {
 }
 
 extension Signature {
+    /// Adds headers to the job whose result is that of the whole.
+    fileprivate mutating func headLast(_ headers: JSONObject) {
+        switch shape {
+        case .task: self = self.headers(headers)
+        case .chain(var steps):
+            guard !steps.isEmpty else { return }
+            steps[steps.count - 1].headLast(headers)
+            shape = .chain(steps)
+        case .chord(let header, var body):
+            body.headLast(headers)
+            shape = .chord(header: header, body: body)
+        case .group: break
+        }
+    }
+
     /// The same option on it, and on the steps of a chain.
     fileprivate func withEach(_ option: String, _ value: JSONValue) -> Signature {
         var copy = with(option, value)

@@ -18,6 +18,8 @@ package struct CanvasTask: Sendable {
     package let replacements: Int
     /// Its stamps by name.
     package let stamps: JSONObject
+    /// The tick that it was sent for, if a schedule sent it.
+    package let tick: TickOrigin?
 
     /// Reads the canvas parts of a message; `nil` when it has none, as most have.
     ///
@@ -36,6 +38,7 @@ package struct CanvasTask: Sendable {
         name = message.name
         rootID = message.rootID ?? message.id.text
         groupID = message.groupID
+        tick = message.tick
         callbacks = try Signature.signatures(body.embed["callbacks"], "callbacks")
         errbacks = try Signature.signatures(body.embed["errbacks"], "errbacks")
         chain = try Signature.signatures(body.embed["chain"], "chain")

@@ -16,6 +16,8 @@ struct EnvelopeFields: Equatable {
     var group: JSONValue?
     var redelivered: JSONValue?
     var deaths: JSONValue?
+    var tickEntry: JSONValue?
+    var tickDueAt: JSONValue?
     // Properties
     var priority: JSONValue?
     /// What the body needs to be decoded.
@@ -44,6 +46,8 @@ struct EnvelopeFields: Equatable {
         group = headers["group"]
         redelivered = headers["redelivered"]
         deaths = headers[JobMessage.deathsHeader]
+        tickEntry = headers[TickHeaders.entry]
+        tickDueAt = headers[TickHeaders.dueAt]
         priority = properties["priority"]
         body.text = root["body"].map(EncodedBody.Text.value)
         body.contentType = root["content-type"]

@@ -1,4 +1,5 @@
-/// A key of at most sixteen bytes in one machine integer, so that comparing keys is one step.
+/// A key of at most sixteen bytes in one machine integer, so that comparing keys is one step; of a
+/// longer one, its end and its length.
 struct PackedName: Equatable {
     private var bytes: UInt128 = 0
     private var count = 0
@@ -7,7 +8,9 @@ struct PackedName: Equatable {
 
     init(_ name: String) { for byte in name.utf8 { append(byte) } }
 
-    /// Longer names stay unequal to all that are wanted: their count says so.
+    /// Whether it is longer than what is compared: an equal one may still be another.
+    var isCut: Bool { count > 16 }
+
     mutating func append(_ byte: UInt8) {
         bytes = bytes << 8 | UInt128(byte)
         count += 1
@@ -36,6 +39,8 @@ struct EnvelopeNames {
     let compression = PackedName("compression")
     let redelivered = PackedName("redelivered")
     let deaths = PackedName(JobMessage.deathsHeader)
+    let tickEntry = PackedName(TickHeaders.entry)
+    let tickDueAt = PackedName(TickHeaders.dueAt)
     let priority = PackedName("priority")
     let bodyEncoding = PackedName("body_encoding")
 }

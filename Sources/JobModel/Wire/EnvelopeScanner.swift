@@ -97,10 +97,31 @@ struct EnvelopeScanner {
                 fields.deaths = try first(bytes, fields.deaths)
             } else if key == names.compression {
                 fields.body.compression = try first(bytes, fields.body.compression)
+            } else if key.isCut {
+                try longHeader(key, bytes)
             } else {
                 try skip(bytes, depth: 2)
             }
         }
+    }
+
+    private mutating func longHeader(
+        _ key: PackedName, _ bytes: Span<UInt8>
+    ) throws(Unexpected) {
+        if key == names.tickEntry, isLastKey(TickHeaders.entry, bytes) {
+            fields.tickEntry = try first(bytes, fields.tickEntry)
+        } else if key == names.tickDueAt, isLastKey(TickHeaders.dueAt, bytes) {
+            fields.tickDueAt = try first(bytes, fields.tickDueAt)
+        } else {
+            try skip(bytes, depth: 2)
+        }
+    }
+
+    /// Whether the key taken last is `name`, of which it has the length.
+    private func isLastKey(_ name: String, _ bytes: Span<UInt8>) -> Bool {
+        var end = position - 1  // the colon
+        while bytes[end] != UInt8(ascii: "\"") { end -= 1 }
+        return bytes.end(ofWord: name, at: end - name.utf8.count) == end
     }
 
     private mutating func properties(_ bytes: Span<UInt8>) throws(Unexpected) {

@@ -80,6 +80,11 @@ struct HeaderJudge {
     /// Never fails: what is no list of names names nobody.
     func deaths() -> [String] { fields.deaths?.arrayValue?.compactMap(\.stringValue) ?? [] }
 
+    /// Never fails: headers that name no tick are anybody's.
+    func tick() -> TickOrigin? {
+        TickOrigin(entry: fields.tickEntry, dueAt: fields.tickDueAt)
+    }
+
     func text(_ header: String, _ value: JSONValue?) throws(MessageError) -> String? {
         switch value {
         case nil, .null?: return nil

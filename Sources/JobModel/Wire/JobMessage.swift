@@ -36,6 +36,8 @@ package struct JobMessage: Sendable {
     package let isRedelivered: Bool
     /// The workers that died while they held it, oldest first.
     package let deaths: [String]
+    /// The tick that it was sent for, if a schedule sent it.
+    package let tick: TickOrigin?
 
     /// The body, not yet decoded.
     let encodedBody: EncodedBody
@@ -110,6 +112,7 @@ package struct JobMessage: Sendable {
         groupID = try judge.text("group", fields.group)
         isRedelivered = judge.isRedelivered()
         deaths = judge.deaths()
+        tick = judge.tick()
         encodedBody = fields.body
         self.protocolOneBody = protocolOneBody
     }
