@@ -124,6 +124,10 @@ final class ObservedBook: TickBook {
         try await book.trigger(message, of: entry, at: now)
     }
 
+    func releaseWaiting(at now: Date) async throws(BrokerError) -> Int {
+        try await book.releaseWaiting(at: now)
+    }
+
     func forget(_ entries: [String]) async throws(BrokerError) {
         try await book.forget(entries)
     }

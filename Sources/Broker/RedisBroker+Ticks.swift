@@ -123,31 +123,6 @@ extension RedisBroker: TickBook {
     }
 }
 
-extension RedisBroker: TickLedger {
-    package func lastTicks(
-        of entries: [String]
-    ) async throws(BrokerError) -> [String: Date] { try await newestTicks(of: entries) }
-
-    package func register(
-        _ entries: [String], at now: Date
-    ) async throws(BrokerError) {
-        try await begin(Dictionary(entries.map { ($0, now) }) { first, _ in first })
-    }
-
-    package func enqueue(
-        _ message: OutgoingMessage, asTick dueAt: Date, of entry: String
-    ) async throws(BrokerError) -> Bool {
-        try await begin([entry: dueAt.addingTimeInterval(-0.001)])
-        guard let newest = try await newestTicks(of: [entry])[entry], newest < dueAt else {
-            return false
-        }
-        let tick = TickRecord(
-            entry: entry, dueAt: dueAt, previous: newest,
-            action: .enqueue(message, overlap: .allow, staleAfter: .zero))
-        return try await record(tick, at: time.now) == .enqueued
-    }
-}
-
 extension Date {
     /// Whole milliseconds since 1970, the nearest: a tick that was read back is the same tick.
     var nearestMillisecond: Int64 { Int64((timeIntervalSince1970 * 1000).rounded()) }

@@ -94,12 +94,6 @@ package protocol TickBook: Sendable {
     func forget(_ entries: [String]) async throws(BrokerError)
 }
 
-extension TickBook {
-    /// For books in which nothing ever waits.
-    @discardableResult
-    package func releaseWaiting(at now: Date) async throws(BrokerError) -> Int { 0 }
-}
-
 /// One line of the log of ticks.
 package struct TickLogItem: Sendable, Equatable {
     package enum Event: Sendable, Equatable {

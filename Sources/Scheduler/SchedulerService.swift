@@ -103,6 +103,9 @@ package struct SchedulerService: Sendable {
         let newest = try await newestTicks(of: entries.map(\.name), at: now)
         let round = beat.round(at: now, newestTicks: newest)
         var report = RoundReport(nextDue: round.nextDue, ahead: round.ahead)
+        if entries.contains(where: { $0.overlap == .queueOne }) {
+            try await book.releaseWaiting(at: now)
+        }
         // Each decision is made on the one before: when one fails, the rest of its entry is void.
         var void: Set<String> = []
         for decision in round.decisions where !void.contains(decision.tick.entry.name) {

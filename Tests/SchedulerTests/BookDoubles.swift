@@ -37,6 +37,11 @@ struct FlakyBook: TickBook {
         try await book.trigger(message, of: entry, at: now)
     }
 
+    func releaseWaiting(at now: Date) async throws(BrokerError) -> Int {
+        try enter()
+        return try await book.releaseWaiting(at: now)
+    }
+
     func forget(_ entries: [String]) async throws(BrokerError) {
         try enter()
         try await book.forget(entries)
@@ -82,6 +87,8 @@ struct MemoryRival: TickBook {
     func trigger(
         _ message: OutgoingMessage, of entry: String, at now: Date
     ) async throws(BrokerError) {}
+
+    func releaseWaiting(at now: Date) async throws(BrokerError) -> Int { 0 }
 
     func forget(_ entries: [String]) async throws(BrokerError) {}
 }

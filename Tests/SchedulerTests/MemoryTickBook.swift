@@ -111,6 +111,9 @@ final class MemoryTickBook: TickBook {
         _ message: OutgoingMessage, of entry: String, at now: Date
     ) async throws(BrokerError) {}
 
+    /// Nothing ever waits here.
+    func releaseWaiting(at now: Date) async throws(BrokerError) -> Int { 0 }
+
     func forget(_ entries: [String]) async throws(BrokerError) {
         state.withLock { state in for entry in entries { state.newest[entry] = nil } }
     }
