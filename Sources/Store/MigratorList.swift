@@ -21,5 +21,8 @@ package enum Migrations {
         Migration(
             6, "schema", up: PackageResources.m0006_schema_up_sql,
             down: PackageResources.m0006_schema_down_sql),
+        Migration(
+            9, "sla-by-the-clock", up: PackageResources.m0009_sla_by_the_clock_up_sql,
+            down: PackageResources.m0009_sla_by_the_clock_down_sql),
     ]
 }

@@ -15,6 +15,19 @@ package struct ServiceLevelPeriod: Sendable, Hashable {
         self.start = start
         self.end = end
     }
+
+    /// Reports recorded after this moment do not count, and from it on the month may be closed.
+    package var deadline: Date {
+        end.addingTimeInterval(TimeInterval(ServiceLevelRepository.grace.components.seconds))
+    }
+
+    /// Its name, such as `2026-11`.
+    ///
+    /// No zone is far enough from UTC to make the middle of a month another month there.
+    package var month: String {
+        start.addingTimeInterval(15 * 86_400)
+            .formatted(Date.ISO8601FormatStyle().year().month())
+    }
 }
 
 /// What one sweep of one shard changed.
@@ -25,6 +38,8 @@ package struct ServiceLevelChanges: Sendable, Equatable {
     package var breaches = 0
     /// Credit rows added.
     package var credits = 0
+    /// Results that became final with the closing of their month.
+    package var finals = 0
 
     package init() {}
 
@@ -35,6 +50,7 @@ package struct ServiceLevelChanges: Sendable, Equatable {
         sum.results += right.results
         sum.breaches += right.breaches
         sum.credits += right.credits
+        sum.finals += right.finals
         return sum
     }
 }
@@ -53,15 +69,18 @@ package struct ServiceLevelBreach: Sendable, Equatable {
 
 /// Months to be judged, and breaches to be told of; the arithmetic is in `ServiceLevelSweep`.
 package struct ServiceLevelRepository: Sendable {
-    /// Into how many parts the services are divided; the tables' `shard` columns say the same.
-    package static let shards = 16
-
     /// How long after a month's end reports of outages still count for it.
     package static let grace: Duration = .seconds(48 * 3600)
 
     private let pool: PostgresPool
 
     package init(pool: PostgresPool) { self.pool = pool }
+
+    /// How many services have a policy.
+    package func coveredServices() async throws -> Int {
+        try await pool.query(
+            "select count(*) as n from services where sla_policy_id is not null")[0]["n"]
+    }
 
     /// The month of that first day, in each zone that a policy has.
     package func periods(ofMonth firstDay: String) async throws -> [ServiceLevelPeriod] {
@@ -92,9 +111,41 @@ package struct ServiceLevelRepository: Sendable {
         ).map(Self.period)
     }
 
-    /// Breaches of a shard's month that no event tells of yet.
+    /// Up to `limit` months whose grace has ended by `moment` and that are not closed: those with
+    /// provisional results, and the newest one in each zone, which may have none.
+    ///
+    /// Older months without results stay as they are: closing them would judge, and credit, a past
+    /// that nobody measured.
+    package func closablePeriods(
+        at moment: Date, limit: Int
+    ) async throws -> [ServiceLevelPeriod] {
+        let graceStart = moment.addingTimeInterval(-TimeInterval(Self.grace.components.seconds))
+        return try await pool.query(
+            """
+            with months as (
+                select distinct p.tz, date_trunc('month', r.period_start at time zone p.tz) as month
+                from sla_results r join sla_policies p on p.id = r.policy_id
+                where not r.final and r.period_end <= \(graceStart)
+                union
+                select distinct tz, date_trunc('month', \(graceStart)::timestamptz at time zone tz)
+                    - interval '1 month'
+                from sla_policies
+            )
+            select m.tz, m.month at time zone m.tz as starts,
+                (m.month + interval '1 month') at time zone m.tz as ends
+            from months m
+            where not exists (
+                select from sla_closings c where c.tz = m.tz
+                  and c.period_start = m.month at time zone m.tz and c.closed_at is not null)
+            order by starts, tz limit \(limit)
+            """
+        ).map(Self.period)
+    }
+
+    /// Breaches of a month that no event tells of yet, in those buckets.
     package func breachesWithoutEvent(
-        _ period: ServiceLevelPeriod, shard: Int, in transaction: PostgresTransaction
+        _ period: ServiceLevelPeriod, _ buckets: ServiceLevelBuckets,
+        in transaction: PostgresTransaction
     ) async throws -> [ServiceLevelBreach] {
         try await transaction.query(
             """
@@ -106,7 +157,8 @@ package struct ServiceLevelRepository: Sendable {
             join sla_results r on r.service_id = b.service_id and r.policy_id = b.policy_id
                 and r.period_start = b.period_start
             where b.period_start = \(period.start) and b.announced_at is null
-              and b.event_id is null and s.shard = \(shard) and p.tz = \(period.timeZone)
+              and b.event_id is null and (s.id & 255) = any(\(buckets.numbers))
+              and p.tz = \(period.timeZone)
             order by b.id
             """
         ).map(Self.breach)
@@ -124,9 +176,9 @@ package struct ServiceLevelRepository: Sendable {
             """)
     }
 
-    /// Up to `limit` breaches of a shard's month whose event is not yet handed on, with the event.
+    /// Up to `limit` breaches of a month in those buckets whose event is not yet handed on, with it.
     package func unannounced(
-        _ period: ServiceLevelPeriod, shard: Int, limit: Int
+        _ period: ServiceLevelPeriod, _ buckets: ServiceLevelBuckets, limit: Int
     ) async throws -> [(breach: Int64, event: Int64)] {
         try await pool.query(
             """
@@ -134,7 +186,8 @@ package struct ServiceLevelRepository: Sendable {
             join services s on s.id = b.service_id
             join sla_policies p on p.id = b.policy_id
             where b.period_start = \(period.start) and b.announced_at is null
-              and b.event_id is not null and s.shard = \(shard) and p.tz = \(period.timeZone)
+              and b.event_id is not null and (s.id & 255) = any(\(buckets.numbers))
+              and p.tz = \(period.timeZone)
             order by b.id limit \(limit)
             """
         ).map { (try $0["id"], try $0["event_id"]) }

@@ -1,31 +1,36 @@
 package import Foundation
 package import Postgres
 
-/// The arithmetic of service levels, for one shard of one month, inside one transaction.
+/// The arithmetic of service levels, for some buckets of one month, inside one transaction.
 ///
 /// All of it is set-based SQL on integers. A target is parts per million, and a month is breached
 /// iff `down × 10⁶ > total × (10⁶ − target)`. Downtime is the union of the outages, without
-/// maintenance announced 24 hours ahead, inside the month and the life of the service, up to now.
-/// Credits come from the exact fraction, rounded once, half up, and never exceed the policy's cap.
-/// Any number of sweeps leaves one breach per service, policy and month, and credits that sum to
-/// what is owed; after the grace nothing moves.
+/// maintenance announced 24 hours ahead, inside the month and the life of the service, up to
+/// `asOf`. Credits come from the exact fraction, rounded once, half up, and never exceed the
+/// policy's cap. Any number of sweeps, as of any moments and in any order, leaves one breach per
+/// service, policy and month, the figures as of the latest moment, and credits that sum to what is
+/// owed; after the grace nothing moves.
 package struct ServiceLevelSweep: Sendable {
     package let period: ServiceLevelPeriod
-    /// 0..<`ServiceLevelRepository.shards`.
-    package let shard: Int
+    package let buckets: ServiceLevelBuckets
+    /// The moment measured up to, with the outages known when it runs.
+    package let asOf: Date
+    /// When breaches are detected and credits given.
     package let now: Date
+    /// Whether the month ends with it: all results become final, and no sweep changes it again.
+    package let isClosing: Bool
 
-    package init(period: ServiceLevelPeriod, shard: Int, now: Date) {
-        precondition((0..<ServiceLevelRepository.shards).contains(shard), "no shard \(shard)")
+    /// - Parameter isClosing: Only for a month whose grace has ended.
+    package init(
+        period: ServiceLevelPeriod, buckets: ServiceLevelBuckets, asOf: Date, now: Date,
+        isClosing: Bool = false
+    ) {
+        precondition(!isClosing || asOf >= period.deadline, "a month is closed after its grace")
         self.period = period
-        self.shard = shard
+        self.buckets = buckets
+        self.asOf = asOf
         self.now = now
-    }
-
-    /// Reports after this moment no longer count, and results written from then on are final.
-    private var deadline: Date {
-        period.end.addingTimeInterval(
-            TimeInterval(ServiceLevelRepository.grace.components.seconds))
+        self.isClosing = isClosing
     }
 
     /// Measures, judges and credits.
@@ -40,14 +45,14 @@ package struct ServiceLevelSweep: Sendable {
         changes.results = try await writeResults(in: transaction)
         changes.breaches = try await writeBreaches(in: transaction)
         changes.credits = try await writeCredits(in: transaction)
+        if isClosing { changes.finals = try await close(in: transaction) }
         return changes
     }
 
-    /// Two sweeps of one shard take turns; the second finds nothing to add.
+    /// Two sweeps of one bucket take turns; the second finds nothing to add.
     private func prepare(in transaction: PostgresTransaction) async throws {
-        let name = "sla.sweep:\(period.timeZone):\(Int64(period.start.timeIntervalSince1970)):"
-        _ = try await transaction.query(
-            "select pg_advisory_xact_lock(hashtextextended(\(name + String(shard)), 0))")
+        let start = Int64(period.start.timeIntervalSince1970)
+        try await buckets.lock("sla.sweep:\(period.timeZone):\(start)", in: transaction)
         _ = try await transaction.query("select set_config('jit', 'off', true)")
         _ = try await transaction.query(
             """
@@ -69,7 +74,7 @@ package struct ServiceLevelSweep: Sendable {
     /// Fills `sla_timed` with the seconds of each service that had an outage in the month.
     ///
     /// Also with those that have a result already, whose outage may have been withdrawn. Final
-    /// results are left out.
+    /// results and closed buckets are left out.
     ///
     /// The steps are materialized because an inlined expression would be computed at each use.
     private func measure(in transaction: PostgresTransaction) async throws {
@@ -81,9 +86,13 @@ package struct ServiceLevelSweep: Sendable {
                     tstzrange(s.activated_at, s.terminated_at)
                         * tstzrange(\(period.start), \(period.end)) as life
                 from services s join sla_policies p on p.id = s.sla_policy_id
-                where s.shard = \(shard) and p.tz = \(period.timeZone)
-                  and s.activated_at < \(period.end)
+                where (s.id & 255) = any(\(buckets.numbers)) and s.sla_policy_id is not null
+                  and p.tz = \(period.timeZone) and s.activated_at < \(period.end)
                   and (s.terminated_at is null or s.terminated_at > \(period.start))
+                  and not coalesce((
+                        select c.buckets from sla_closings c
+                        where c.tz = \(period.timeZone) and c.period_start = \(period.start)
+                    ), '{}') @> (s.id & 255)::integer
             ), excused as materialized (
                 select site_id, range_agg(during) as windows from maintenance
                 where during && tstzrange(\(period.start), \(period.end))
@@ -91,11 +100,12 @@ package struct ServiceLevelSweep: Sendable {
                 group by site_id
             ), down as materialized (
                 select c.id,
-                    range_agg(o.during * c.life * tstzrange(null, \(now))) as ranges
+                    range_agg(o.during * c.life * tstzrange(null, \(asOf))) as ranges
                 from covered c join outages o on o.service_id = c.id
-                where o.shard = \(shard)
+                where (o.service_id & 255) = any(\(buckets.numbers))
+                  and coalesce(upper(o.during), 'infinity'::timestamptz) > \(period.start)
                   and o.during && tstzrange(\(period.start), \(period.end))
-                  and o.recorded_at <= \(deadline)
+                  and o.recorded_at <= \(period.deadline)
                 group by c.id
             )
             select c.id, p.id, life.total_s,
@@ -161,14 +171,15 @@ package struct ServiceLevelSweep: Sendable {
     }
 
     private func writeResults(in transaction: PostgresTransaction) async throws -> Int {
-        let isFinal = now >= deadline
+        // The closing says so afterwards, of all results at once.
+        let isFinal = !isClosing && asOf >= period.deadline
         return try await transaction.query(
             """
             insert into sla_results as r
                 (service_id, policy_id, period_start, period_end, total_s, down_s, uptime_ppm,
                  credit_bp, owed_minor, breached, final, computed_at)
             select service_id, policy_id, \(period.start), \(period.end), total_s, down_s,
-                uptime_ppm, credit_bp, owed_minor, breached, \(isFinal), \(now)
+                uptime_ppm, credit_bp, owed_minor, breached, \(isFinal), \(asOf)
             from sla_judged
             on conflict (service_id, policy_id, period_start) do update set
                 total_s = excluded.total_s, down_s = excluded.down_s,
@@ -181,6 +192,7 @@ package struct ServiceLevelSweep: Sendable {
             where (r.total_s, r.down_s, r.owed_minor, r.breached, r.final)
                 is distinct from (excluded.total_s, excluded.down_s, excluded.owed_minor,
                                   excluded.breached, excluded.final)
+              and r.computed_at <= excluded.computed_at
             """
         ).affected
     }
@@ -207,15 +219,41 @@ package struct ServiceLevelSweep: Sendable {
             from sla_judged m
             join sla_breaches b on b.service_id = m.service_id
                 and b.policy_id = m.policy_id and b.period_start = \(period.start)
-            left join (
-                select c.breach_id, count(*)::integer as rows,
-                    sum(c.amount_minor)::bigint as given
-                from sla_credits c join sla_breaches b on b.id = c.breach_id
-                where b.period_start = \(period.start)
-                group by c.breach_id
-            ) g on g.breach_id = b.id
+            left join lateral (
+                select count(*)::integer as rows, sum(c.amount_minor)::bigint as given
+                from sla_credits c where c.breach_id = b.id
+            ) g on true
             where m.owed_minor > coalesce(g.given, 0)
             """
         ).affected
+    }
+
+    /// Makes every result of the buckets final, also of policies that a service no longer has, and
+    /// notes that they are closed; returns the number of results.
+    private func close(in transaction: PostgresTransaction) async throws -> Int {
+        let finals = try await transaction.query(
+            """
+            update sla_results r set final = true from sla_policies p
+            where p.id = r.policy_id and p.tz = \(period.timeZone)
+              and r.period_start = \(period.start) and r.period_end = \(period.end)
+              and not r.final and (r.service_id & 255) = any(\(buckets.numbers))
+            """
+        ).affected
+        _ = try await transaction.query(
+            """
+            with given as (
+                select int4multirange(int4range(\(Int32(buckets.range.lowerBound)),
+                                                \(Int32(buckets.range.upperBound)))) as buckets
+            )
+            insert into sla_closings as c (tz, period_start, period_end, buckets, closed_at)
+            select \(period.timeZone), \(period.start), \(period.end), g.buckets,
+                case when g.buckets @> int4range(0, 256) then \(now)::timestamptz end
+            from given g
+            on conflict (tz, period_start) do update set
+                buckets = c.buckets + excluded.buckets,
+                closed_at = case when c.buckets + excluded.buckets @> int4range(0, 256)
+                    then coalesce(c.closed_at, \(now)::timestamptz) end
+            """)
+        return finals
     }
 }

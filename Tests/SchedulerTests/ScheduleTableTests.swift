@@ -251,24 +251,29 @@ struct ScheduleTableTests {
         let table = try ScheduleTable(
             file: file.path,
             jobs: [
-                "sla.sweep": "sla", "webhooks.sweep": "webhooks",
-                "backhaul.prune_effects": "celery",
+                "sla.sweep": "sla", "sla.close": "sla", "sla.burn_alert": "sla",
+                "webhooks.sweep": "webhooks", "backhaul.prune_effects": "celery",
             ])
-        #expect(table.entries.map(\.name) == ["sla-sweep", "webhooks-sweep", "prune-effects"])
+        let names = [
+            "sla-sweep", "sla-late-data", "sla-close", "sla-burn-alerts", "webhooks-sweep",
+            "prune-effects",
+        ]
+        #expect(table.entries.map(\.name) == names)
         #expect(
             table.entries.map(\.schedule) == [
-                .crontab(try CronExpression("*/5 * * * *"), zone: .gmt), .every(.seconds(30)),
+                .crontab(try CronExpression("*/5 * * * *"), zone: .gmt),
+                .crontab(try CronExpression("20 * * * *"), zone: .gmt),
+                .crontab(try CronExpression("40 * * * *"), zone: .gmt),
+                .crontab(try CronExpression("* * * * *"), zone: .gmt), .every(.seconds(30)),
                 .every(.seconds(3600)),
             ])
-        #expect(table.entries.map(\.queue.text) == ["sla", "webhooks", "celery"])
+        #expect(
+            table.entries.map(\.queue.text) == ["sla", "sla", "sla", "sla", "webhooks", "celery"])
 
         let text = try String(contentsOf: file, encoding: .utf8)
         let examples = text.replacing(#/(?m)^  # ((nightly|quarterly)-|  )/#) { "  \($0.output.1)" }
         let full = try ScheduleTable(yaml: examples, file: "schedule.yaml")
         #expect(
-            full.entries.map(\.name) == [
-                "sla-sweep", "webhooks-sweep", "prune-effects", "nightly-statements",
-                "quarterly-report",
-            ])
+            full.entries.map(\.name) == names + ["nightly-statements", "quarterly-report"])
     }
 }

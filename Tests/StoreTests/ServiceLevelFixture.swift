@@ -45,7 +45,7 @@ struct ServiceLevelFixture: Sendable {
             """)
     }
 
-    /// Adds a service of shard `id % 16`.
+    /// Adds a service; its bucket is `id & 255`.
     func service(
         _ id: Int64, policy: Int64 = 4, charge: Int64 = 100_000,
         from: Date = date("2025-01-01 00:00"), until: Date? = nil
@@ -80,15 +80,36 @@ struct ServiceLevelFixture: Sendable {
             """)
     }
 
-    /// Sweeps the shard of a service, an hour after the month unless told otherwise.
+    /// Sweeps, an hour after the month unless told otherwise.
     @discardableResult
     func sweep(
-        _ service: Int64, _ period: ServiceLevelPeriod = june, at now: Date? = nil
+        _ period: ServiceLevelPeriod = june, _ buckets: ServiceLevelBuckets = .all,
+        asOf: Date? = nil
     ) async throws -> ServiceLevelChanges {
-        let sweep = ServiceLevelSweep(
-            period: period, shard: Int(service % Int64(ServiceLevelRepository.shards)),
-            now: now ?? period.end.addingTimeInterval(3600))
+        let asOf = asOf ?? period.end.addingTimeInterval(3600)
+        let sweep = ServiceLevelSweep(period: period, buckets: buckets, asOf: asOf, now: asOf)
         return try await pool.transaction { try await sweep.run(in: $0) }
+    }
+
+    /// Closes, at the end of the grace unless told otherwise.
+    @discardableResult
+    func close(
+        _ period: ServiceLevelPeriod = june, _ buckets: ServiceLevelBuckets = .all,
+        asOf: Date? = nil
+    ) async throws -> ServiceLevelChanges {
+        let asOf = asOf ?? period.deadline
+        let sweep = ServiceLevelSweep(
+            period: period, buckets: buckets, asOf: asOf, now: asOf, isClosing: true)
+        return try await pool.transaction { try await sweep.run(in: $0) }
+    }
+
+    /// Looks at the error budgets as of a moment.
+    @discardableResult
+    func burn(
+        at moment: Date, _ buckets: ServiceLevelBuckets = .all
+    ) async throws -> BurnChanges {
+        let burn = ServiceLevelBurn(buckets: buckets, asOf: moment)
+        return try await pool.transaction { try await burn.run(in: $0) }
     }
 
     /// Down seconds, uptime in ppm, credit in basis points, and revision; `nil` without a result.

@@ -85,7 +85,7 @@ struct ServiceLevelSweepTests {
             for outage in example.outages {
                 try await given.outage(of: 7, at: date(outage.at), seconds: outage.seconds)
             }
-            for _ in 0..<2 { try await given.sweep(7) }
+            for _ in 0..<2 { try await given.sweep() }
             #expect(
                 try await given.result(7)
                     == [example.down, example.ppm, example.basisPoints, 1])
@@ -106,7 +106,7 @@ struct ServiceLevelSweepTests {
                 try await given.outage(of: 1, at: date("2026-06-07 03:30"), seconds: 5400)
                 try await given.maintenance(
                     at: date("2026-06-07 02:00"), seconds: 7200, announced: date(announced))
-                try await given.sweep(1)
+                try await given.sweep()
                 #expect(try await given.down(1) == Int64(down), "announced \(announced)")
             }
         }
@@ -122,7 +122,7 @@ struct ServiceLevelSweepTests {
                 try await given.outage(of: service, at: date("2026-06-10 00:00"), seconds: 1296)
                 try await given.outage(of: service, at: date("2026-06-20 00:00"), seconds: 1296)
             }
-            try await given.sweep(1)
+            try await given.sweep()
             // 15 days of 99.9 % allow 1,296 s exactly.
             #expect(try await given.result(1) == [1296, 999_000, 0, 1])
             #expect(try await given.result(17) == [1296, 999_000, 0, 1])
@@ -136,14 +136,14 @@ struct ServiceLevelSweepTests {
             let given = try await ServiceLevelFixture(pool)
             try await given.service(1, policy: 1)
             try await given.outage(of: 1, at: date("2026-06-10 00:00"), seconds: 3600)
-            #expect(try await given.sweep(1).breaches == 1)
+            #expect(try await given.sweep().breaches == 1)
             try await given.outage(of: 1, at: date("2026-06-25 00:00"), seconds: 25_000)
-            let second = try await given.sweep(1)
+            let second = try await given.sweep()
             #expect(second.figures == [1, 0, 1])
             #expect(try await given.credits(1) == [10_000, 20_000])
             #expect(try await given.breaches(1) == 1)
             #expect(try await given.result(1)?.last == 2)
-            #expect(try await given.sweep(1) == ServiceLevelChanges())
+            #expect(try await given.sweep() == ServiceLevelChanges())
         }
     }
 
@@ -153,9 +153,9 @@ struct ServiceLevelSweepTests {
             let given = try await ServiceLevelFixture(pool)
             try await given.service(1)
             try await given.outage(of: 1, at: date("2026-06-10 00:00"), seconds: 3600)
-            try await given.sweep(1)
+            try await given.sweep()
             _ = try await pool.query("delete from outages")
-            try await given.sweep(1)
+            try await given.sweep()
             #expect(try await given.result(1) == [0, 1_000_000, 0, 2])
             #expect(try await given.credits(1) == [10_000])
         }
@@ -167,12 +167,31 @@ struct ServiceLevelSweepTests {
             let given = try await ServiceLevelFixture(pool)
             try await given.service(1)
             try await given.outage(of: 1, at: date("2026-06-10 00:00"), seconds: nil)
-            try await given.sweep(1, at: date("2026-06-10 00:40"))
+            try await given.sweep(asOf: date("2026-06-10 00:40"))
             #expect(try await given.down(1) == 2400)
             #expect(try await given.breaches(1) == 0)
-            try await given.sweep(1, at: date("2026-06-10 00:50"))
+            try await given.sweep(asOf: date("2026-06-10 00:50"))
             #expect(try await given.down(1) == 3000)
             #expect(try await given.breaches(1) == 1)
+        }
+    }
+
+    @Test("a sweep that comes late, as of an earlier moment, takes nothing back")
+    func lateSweep() async throws {
+        try await MigratedDatabase.with { pool in
+            let given = try await ServiceLevelFixture(pool)
+            try await given.service(1)
+            try await given.outage(of: 1, at: date("2026-06-10 00:00"), seconds: nil)
+            try await given.sweep(asOf: date("2026-06-10 00:50"))
+            let late = try await given.sweep(asOf: date("2026-06-10 00:45"))
+            #expect(late == ServiceLevelChanges())
+            #expect(try await given.down(1) == 3000)
+            // Alone it measures up to its own moment, however late it is.
+            try await given.service(2)
+            try await given.outage(of: 2, at: date("2026-06-10 00:00"), seconds: nil)
+            try await given.sweep(asOf: date("2026-06-10 00:45"))
+            #expect(try await given.down(2) == 2700)
+            #expect(try await given.down(1) == 3000)
         }
     }
 
@@ -188,7 +207,7 @@ struct ServiceLevelSweepTests {
                 of: 1, at: date("2026-06-11 00:00"), seconds: 60,
                 recorded: date("2026-07-03 00:00"))
             let afterGrace = date("2026-07-03 00:00")
-            try await given.sweep(1, at: afterGrace)
+            try await given.sweep(asOf: afterGrace)
             #expect(try await given.down(1) == 3660)
             for service in [Int64(1), 17] {
                 try await given.outage(
@@ -197,7 +216,7 @@ struct ServiceLevelSweepTests {
             }
             _ = try await pool.query(
                 "update outages set during = tstzrange(lower(during), null) where service_id = 1")
-            #expect(try await given.sweep(1, at: date("2026-07-04 00:00")) == ServiceLevelChanges())
+            #expect(try await given.sweep(asOf: date("2026-07-04 00:00")) == ServiceLevelChanges())
             #expect(try await given.down(1) == 3660)
             #expect(try await given.result(17) == nil)
             #expect(try await given.credits(1) == [10_000])
@@ -226,7 +245,7 @@ struct ServiceLevelSweepTests {
                 try await levels.periods(ofMonth: "2026-03-01").first { $0.timeZone != "UTC" })
             try await given.service(1, policy: 5)
             try await given.outage(of: 1, at: date("2026-03-01 04:00"), seconds: 7200)
-            try await given.sweep(1, march)
+            try await given.sweep(march)
             #expect(try await given.down(1) == 3600)
         }
     }
@@ -279,7 +298,7 @@ struct ServiceLevelSweepTests {
                 from generate_series(1, 500) i
                 """)
             let total = try await withThrowingTaskGroup(of: ServiceLevelChanges.self) { group in
-                for _ in 0..<6 { group.addTask { try await given.sweep(16) } }
+                for _ in 0..<6 { group.addTask { try await given.sweep() } }
                 return try await group.reduce(ServiceLevelChanges(), +)
             }
             // 2,592 s are allowed: the services 250 to 500 have more.

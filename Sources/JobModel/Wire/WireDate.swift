@@ -1,10 +1,10 @@
-import Foundation
+package import Foundation
 
 /// Dates as Python writes and reads them: ISO 8601, microseconds, year 1 to 9999.
 ///
 /// Source: Python's `datetime.isoformat` and `datetime.fromisoformat`, without the week and
 /// basic (undelimited) forms that Celery never sends.
-enum WireDate {
+package enum WireDate {
     private static let secondsPerDay = 86_400
     /// 1970-01-01 to 2001-01-01, where Foundation's dates begin.
     private static let referenceSeconds = 978_307_200
@@ -18,7 +18,7 @@ enum WireDate {
     ///
     /// Without an offset the time is UTC, as Celery takes it. Digits after the sixth of a fraction
     /// are dropped.
-    static func date(_ text: String) -> Date? { date(text.utf8.span) }
+    package static func date(_ text: String) -> Date? { date(text.utf8.span) }
 
     /// Reads the same from bytes.
     static func date(_ text: Span<UInt8>) -> Date? {
@@ -52,7 +52,7 @@ enum WireDate {
     /// fraction when it is zero.
     ///
     /// Dates that Python cannot hold become its first or last second.
-    static func text(_ date: Date) -> String {
+    package static func text(_ date: Date) -> String {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(32)
         append(date, to: &bytes)
