@@ -16,6 +16,7 @@ package enum AllJobs {
             RegisteredJob(
                 ChargeInvoice(gateway: services.gateway, book: book, publisher: publisher)),
             RegisteredJob(ReconcilePayment(resolver: resolver, publisher: publisher)),
+            RegisteredJob(GatewayEvent(resolver: resolver, publisher: publisher)),
             RegisteredJob(SweepServiceLevels(pool: pool, publisher: publisher)),
             RegisteredJob(PublishEvent(pool: pool, events: EventRepository(), queue: queue)),
             RegisteredJob(FanOutWebhooks(webhooks: webhooks, queue: queue)),
@@ -23,7 +24,11 @@ package enum AllJobs {
             RegisteredJob(SweepWebhooks(webhooks: webhooks, queue: queue)),
             RegisteredJob(
                 PruneEffects(
-                    ledger: PostgresEffectLedger(pool: pool), age: services.effectsKept)),
+                    ledger: PostgresEffectLedger(pool: pool), age: services.keeps.effects)),
+            RegisteredJob(
+                ApplyRetention(
+                    repository: RetentionRepository(pool: pool),
+                    effects: PostgresEffectLedger(pool: pool), keeps: services.keeps)),
         ]
     }
 
@@ -32,11 +37,13 @@ package enum AllJobs {
         ProcessServiceProvisioning.name: ProcessServiceProvisioning.policy.queue,
         ChargeInvoice.name: ChargeInvoice.policy.queue,
         ReconcilePayment.name: ReconcilePayment.policy.queue,
+        GatewayEvent.name: GatewayEvent.policy.queue,
         SweepServiceLevels.name: SweepServiceLevels.policy.queue,
         PublishEvent.name: PublishEvent.policy.queue,
         FanOutWebhooks.name: FanOutWebhooks.policy.queue,
         DeliverWebhook.name: DeliverWebhook.policy.queue,
         SweepWebhooks.name: SweepWebhooks.policy.queue,
         PruneEffects.name: PruneEffects.policy.queue,
+        ApplyRetention.name: ApplyRetention.policy.queue,
     ]
 }

@@ -255,9 +255,9 @@ struct ScheduleTableTests {
             file: file.path,
             jobs: [
                 "sla.sweep": "sla", "webhooks.sweep": "webhooks",
-                "backhaul.prune_effects": "celery",
+                "backhaul.retention": "celery",
             ])
-        #expect(table.entries.map(\.name) == ["sla-sweep", "webhooks-sweep", "prune-effects"])
+        #expect(table.entries.map(\.name) == ["sla-sweep", "webhooks-sweep", "retention"])
         #expect(
             table.entries.map(\.schedule) == [
                 .crontab(try CronExpression("*/5 * * * *"), zone: .gmt), .every(.seconds(30)),
@@ -270,7 +270,7 @@ struct ScheduleTableTests {
         let full = try ScheduleTable(yaml: examples, file: "schedule.yaml")
         #expect(
             full.entries.map(\.name) == [
-                "sla-sweep", "webhooks-sweep", "prune-effects", "nightly-statements",
+                "sla-sweep", "webhooks-sweep", "retention", "nightly-statements",
                 "quarterly-report",
             ])
     }
