@@ -63,7 +63,7 @@ struct Composition {
             pool: pool,
             publisher: EventPublisher(events: EventRepository(), fanOut: webhooks.fanOut),
             gateway: PaymentGateway(settings: gatewaySettings, send: gatewaySender.send),
-            sender: webhookSender, webhooks: webhooks, effectsKept: settings.effects.keep)
+            sender: webhookSender, webhooks: webhooks, keeps: settings.keeps)
     }
 
     /// The jobs of a worker, with the drills where `worker.drills` asks for them.

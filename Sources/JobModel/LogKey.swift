@@ -19,6 +19,7 @@ package enum LogKey {
     package static let httpHost = "http.host"
     package static let httpStatus = "http.status"
     package static let sqlName = "sql.name"
+    package static let tableName = "table.name"
     package static let count = "count"
     package static let concurrency = "concurrency"
     package static let outageSeconds = "outage_s"

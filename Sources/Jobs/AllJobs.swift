@@ -16,6 +16,7 @@ package enum AllJobs {
             RegisteredJob(
                 ChargeInvoice(gateway: services.gateway, book: book, publisher: publisher)),
             RegisteredJob(ReconcilePayment(resolver: resolver, publisher: publisher)),
+            RegisteredJob(GatewayEvent(resolver: resolver, publisher: publisher)),
             RegisteredJob(SweepServiceLevels(pool: pool, publisher: publisher)),
             RegisteredJob(CloseServiceLevels(pool: pool, publisher: publisher)),
             RegisteredJob(AlertOnBurn(pool: pool, publisher: publisher)),
@@ -25,7 +26,11 @@ package enum AllJobs {
             RegisteredJob(SweepWebhooks(webhooks: webhooks, queue: queue)),
             RegisteredJob(
                 PruneEffects(
-                    ledger: PostgresEffectLedger(pool: pool), age: services.effectsKept)),
+                    ledger: PostgresEffectLedger(pool: pool), age: services.keeps.effects)),
+            RegisteredJob(
+                ApplyRetention(
+                    repository: RetentionRepository(pool: pool),
+                    effects: PostgresEffectLedger(pool: pool), keeps: services.keeps)),
         ]
     }
 
@@ -34,6 +39,7 @@ package enum AllJobs {
         ProcessServiceProvisioning.name: ProcessServiceProvisioning.policy.queue,
         ChargeInvoice.name: ChargeInvoice.policy.queue,
         ReconcilePayment.name: ReconcilePayment.policy.queue,
+        GatewayEvent.name: GatewayEvent.policy.queue,
         SweepServiceLevels.name: SweepServiceLevels.policy.queue,
         CloseServiceLevels.name: CloseServiceLevels.policy.queue,
         AlertOnBurn.name: AlertOnBurn.policy.queue,
@@ -42,5 +48,6 @@ package enum AllJobs {
         DeliverWebhook.name: DeliverWebhook.policy.queue,
         SweepWebhooks.name: SweepWebhooks.policy.queue,
         PruneEffects.name: PruneEffects.policy.queue,
+        ApplyRetention.name: ApplyRetention.policy.queue,
     ]
 }

@@ -9,19 +9,19 @@ package struct JobServices: Sendable {
     /// For webhooks: guarded, and with small answers.
     package let sender: HTTPSender
     package let webhooks: WebhookQueue
-    /// How long it is known that a job took effect.
-    package let effectsKept: Duration
+    /// How long history is kept.
+    package let keeps: RetentionKeeps
 
     /// Puts the services together.
     package init(
         pool: PostgresPool, publisher: EventPublisher, gateway: PaymentGateway,
-        sender: HTTPSender, webhooks: WebhookQueue, effectsKept: Duration
+        sender: HTTPSender, webhooks: WebhookQueue, keeps: RetentionKeeps
     ) {
         self.pool = pool
         self.publisher = publisher
         self.gateway = gateway
         self.sender = sender
         self.webhooks = webhooks
-        self.effectsKept = effectsKept
+        self.keeps = keeps
     }
 }

@@ -22,7 +22,19 @@ package enum Migrations {
             6, "schema", up: PackageResources.m0006_schema_up_sql,
             down: PackageResources.m0006_schema_down_sql),
         Migration(
+            7, "schedule", up: PackageResources.m0007_schedule_up_sql,
+            down: PackageResources.m0007_schedule_down_sql),
+        Migration(
+            8, "outbox", up: PackageResources.m0008_outbox_up_sql,
+            down: PackageResources.m0008_outbox_down_sql),
+        Migration(
             9, "sla-by-the-clock", up: PackageResources.m0009_sla_by_the_clock_up_sql,
             down: PackageResources.m0009_sla_by_the_clock_down_sql),
+        Migration(
+            10, "inbox", up: PackageResources.m0010_inbox_up_sql,
+            down: PackageResources.m0010_inbox_down_sql),
+        Migration(
+            11, "retention", up: PackageResources.m0011_retention_up_sql,
+            down: PackageResources.m0011_retention_down_sql),
     ]
 }

@@ -61,6 +61,12 @@ package struct PaymentAttemptRepository: Sendable {
             .first.map(Self.attempt)
     }
 
+    /// The attempt with that key.
+    package func find(key: String) async throws -> PaymentAttempt? {
+        try await pool.query("select * from payment_attempts where idem_key = \(key)")
+            .first.map(Self.attempt)
+    }
+
     /// The attempt of that id as the transaction sees it.
     package func find(
         _ id: Int64, in transaction: PostgresTransaction

@@ -68,10 +68,12 @@ final class GatewayStub: Sendable {
 
     /// The client under test, on this gateway.
     ///
-    /// `rewriting` may spoil each request on its way.
+    /// `rewriting` may spoil each request on its way; `beforeReply` runs when it was carried out, before
+    /// the caller hears of it.
     func gateway(
         key: String = "sk_test_secret",
-        rewriting: @escaping @Sendable (inout HTTPRequest) -> Void = { _ in }
+        rewriting: @escaping @Sendable (inout HTTPRequest) -> Void = { _ in },
+        beforeReply: @escaping @Sendable () async throws -> Void = {}
     ) -> PaymentGateway {
         PaymentGateway(
             settings: GatewaySettings(
@@ -80,7 +82,9 @@ final class GatewayStub: Sendable {
             send: { [sender] request in
                 var request = request
                 rewriting(&request)
-                return try await sender.send(request)
+                let response = try await sender.send(request)
+                try await beforeReply()
+                return response
             })
     }
 
@@ -237,6 +241,11 @@ extension GatewayStub {
                         return self.reply(200, requests)
                     if not self.authorized():
                         return self.reply(*error(401, "invalid_request_error"))
+                    if url.path.startswith("/v1/payment_intents/"):
+                        one = [i for i in intents if i["id"] == url.path.split("/")[3]]
+                        if not one:
+                            return self.reply(*error(404, "invalid_request_error"))
+                        return self.reply(200, one[0])
                     found = [i for i in reversed(intents)
                              if i["created"] >= int(query.get("created[gte]", 0))]
                     if "starting_after" in query:

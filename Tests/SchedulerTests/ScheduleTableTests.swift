@@ -252,11 +252,11 @@ struct ScheduleTableTests {
             file: file.path,
             jobs: [
                 "sla.sweep": "sla", "sla.close": "sla", "sla.burn_alert": "sla",
-                "webhooks.sweep": "webhooks", "backhaul.prune_effects": "celery",
+                "webhooks.sweep": "webhooks", "backhaul.retention": "celery",
             ])
         let names = [
             "sla-sweep", "sla-late-data", "sla-close", "sla-burn-alerts", "webhooks-sweep",
-            "prune-effects",
+            "retention",
         ]
         #expect(table.entries.map(\.name) == names)
         #expect(

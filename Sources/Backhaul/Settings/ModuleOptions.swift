@@ -1,6 +1,7 @@
 import Broker
 import HTTP
 import JobModel
+import Jobs
 import Postgres
 import Redis
 import Supervisor
@@ -44,6 +45,19 @@ extension HTTPSettings {
 }
 
 extension Settings {
+    /// How long history is kept.
+    var keeps: RetentionKeeps {
+        var keeps = RetentionKeeps()
+        keeps.ticks = .days(retention.ticksDays)
+        keeps.webhookAttempts = .days(retention.webhookAttemptsDays)
+        keeps.events = .days(retention.eventsDays)
+        keeps.inbox = .days(retention.inboxDays)
+        keeps.dedup = .days(retention.dedupDays)
+        keeps.parked = .days(retention.parkedDays)
+        keeps.effects = effects.keep
+        return keeps
+    }
+
     /// How the queues are kept.
     var brokerOptions: BrokerOptions {
         var options = BrokerOptions(keyPrefix: redis.keyPrefix)

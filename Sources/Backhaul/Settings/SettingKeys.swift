@@ -8,7 +8,8 @@ import Redis
 extension SettingKey {
     /// Every setting, in the order of the documents.
     static let all: [SettingKey] =
-        redis + database + worker + processes + effects + limits + kept + scheduler + http
+        redis + database + worker + processes + effects + retention + limits + kept + scheduler
+        + http
         + payments + health + log
 
     private static let mebibyte = 1_048_576
@@ -133,6 +134,30 @@ extension SettingKey {
         SettingKey(
             "effects.keep_seconds", \.effects.keep, .seconds(3600...315_360_000),
             meaning: "How long a repeat of a job that took effect is recognised in PostgreSQL.")
+    ]
+
+    private static let retention: [SettingKey] = [
+        SettingKey(
+            "retention.ticks_days", \.retention.ticksDays, .wholeNumber(1...3650, unit: "days"),
+            meaning: "How long it is kept when each schedule entry fired."),
+        SettingKey(
+            "retention.webhook_attempts_days", \.retention.webhookAttemptsDays,
+            .wholeNumber(1...3650, unit: "days"),
+            meaning: "How long the log of calls to webhook endpoints is kept."),
+        SettingKey(
+            "retention.events_days", \.retention.eventsDays, .wholeNumber(1...3650, unit: "days"),
+            meaning:
+                "How long events that were fanned out, and their ended deliveries, are kept."),
+        SettingKey(
+            "retention.inbox_days", \.retention.inboxDays, .wholeNumber(4...3650, unit: "days"),
+            meaning:
+                "How long the ids of received messages are kept; beyond that a repeat is new."),
+        SettingKey(
+            "retention.dedup_days", \.retention.dedupDays, .wholeNumber(1...3650, unit: "days"),
+            meaning: "How long the dedup keys of the outbox are kept; beyond that a key is new."),
+        SettingKey(
+            "retention.parked_days", \.retention.parkedDays, .wholeNumber(1...3650, unit: "days"),
+            meaning: "How long outbox rows that could not be pushed wait for an operator."),
     ]
 
     private static let processes: [SettingKey] = [

@@ -11,6 +11,7 @@ struct Settings: Sendable, Equatable {
     var database = DatabaseSettings()
     var worker = WorkerSettings()
     var effects = EffectsSettings()
+    var retention = RetentionSettings()
     var supervisor = SupervisorSettings()
     var limits = WireLimits()
     var results = ResultsSettings()
@@ -81,6 +82,16 @@ struct WorkerSettings: Sendable, Equatable {
 /// How long it is known that a job took effect.
 struct EffectsSettings: Sendable, Equatable {
     var keep: Duration = .seconds(14 * 86_400)
+}
+
+/// For how many days history is kept, by kind.
+struct RetentionSettings: Sendable, Equatable {
+    var ticksDays = 90
+    var webhookAttemptsDays = 30
+    var eventsDays = 90
+    var inboxDays = 30
+    var dedupDays = 7
+    var parkedDays = 90
 }
 
 /// How several worker processes are kept.

@@ -146,6 +146,9 @@ package struct PaymentBook: Sendable {
     /// The attempt of that id.
     func attempt(_ id: Int64) async throws -> PaymentAttempt? { try await attempts.find(id) }
 
+    /// The attempt with that key.
+    func attempt(key: String) async throws -> PaymentAttempt? { try await attempts.find(key: key) }
+
     /// Whether the same call may be made again, as far as time and stored answers go.
     static func mayResend(_ attempt: PaymentAttempt, at now: Date) -> Bool {
         !attempt.isAnswerStored && now < attempt.firstSentAt.addingTimeInterval(resendLife)

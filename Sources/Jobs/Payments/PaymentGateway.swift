@@ -3,7 +3,7 @@ package import HTTP
 import JobModel
 import Store
 
-/// The payment gateway: the two calls that are made of it.
+/// The payment gateway: the calls that are made of it.
 ///
 /// Source: docs.stripe.com, API v1: form-encoded bodies, the key as user name of Basic
 /// authentication, amounts in the smallest unit, `Idempotency-Key`.
@@ -83,6 +83,22 @@ package struct PaymentGateway: Sendable {
             cursor = last
         }
         throw GatewayTrouble(status: 200, reason: "the gateway's list does not end")
+    }
+
+    /// A payment by the gateway's id for it; `nil` when it has no such payment.
+    ///
+    /// - Throws: `GatewayTrouble` or `HTTPError` when there is no answer to rely on.
+    func payment(_ id: String) async throws -> PaymentIntent? {
+        let response = try await send(try request("GET", "/v1/payment_intents/" + id))
+        if response.status == 404 { return nil }
+        guard response.status == 200,
+            let payment = try? JSONDecoder().decode(PaymentIntent.self, from: Data(response.body)),
+            payment.id == id
+        else {
+            throw GatewayTrouble(
+                status: response.status, reason: "the gateway does not tell of payment \(id)")
+        }
+        return payment
     }
 
     private func page(_ path: String) async throws -> PaymentIntentPage {

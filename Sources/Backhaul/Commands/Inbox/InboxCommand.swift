@@ -1,0 +1,50 @@
+import ArgumentParser
+import Foundation
+import Postgres
+import Store
+
+/// `backhaul inbox`: messages from outside, by their senders' ids.
+struct InboxCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "inbox",
+        abstract: "Look at messages from outside: which came, and which job each caused.",
+        discussion: """
+            Messages are recorded by the SQL function backhaul.receive, each once, with the
+            job they cause. Both commands only look.
+
+            Examples:
+              backhaul inbox list
+              backhaul inbox list --conflicts
+              backhaul inbox show stripe evt_1NG8Du2eZvKYlo2CUI79vXWy
+            """,
+        subcommands: [InboxList.self, InboxShow.self])
+}
+
+extension SharedOptions {
+    /// Runs `body` with the records of the inbox; the connection is closed afterwards.
+    ///
+    /// - Throws: `CommandFailure` when the database cannot be reached, or has no inbox.
+    func withInbox<Value: Sendable>(
+        _ body: (InboxRecords) async throws(PostgresError) -> Value
+    ) async throws -> Value {
+        let loaded = try load()
+        let url: Secret
+        do { url = try loaded.databaseURL() } catch { throw error.exit() }
+        var options = loaded.settings.database.options(url: url)
+        options.poolSize = 1
+        let pool = PostgresPool(options: options, logger: .quiet)
+        let outcome: Swift.Result<Value, PostgresError>
+        do throws(PostgresError) {
+            outcome = .success(try await body(InboxRecords(pool: pool)))
+        } catch { outcome = .failure(error) }
+        await pool.shutdown()
+        do { return try outcome.get() } catch {
+            guard error.sqlState == .undefinedTable else {
+                throw CommandFailure(error, address: options.address)
+            }
+            throw CommandFailure(
+                "the database at \(options.address) has no inbox",
+                advice: "run: backhaul migrate up")
+        }
+    }
+}
