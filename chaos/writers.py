@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 import threading
 import time
@@ -15,16 +14,17 @@ from chaos.ground import QUEUE
 from chaos.messages import EFFECT
 
 ORDERS = """
-create table orders (id bigint generated always as identity primary key, writer int not null,
-    job_id text);
+create table orders (id bigint generated always as identity primary key, writer int not null);
 """
-_INSERT = "insert into orders (writer) values (%s) returning id"
-_ENQUEUE = "select backhaul.enqueue(%s, kwargs => %s::json, queue => %s)"
-_ENQUEUE_LATER = (
-    "select backhaul.enqueue(%s, kwargs => %s::json, queue => %s,"
-    " at => now() + %s * interval '1 millisecond')"
-)
-_LATER = (200, 2500)  # milliseconds that a job is put off
+# One statement, to spare a round trip: the order, and the job in the same transaction.
+_PLACE = """
+with placed as (insert into orders (writer) values (%s) returning id)
+select id, backhaul.enqueue(%s, kwargs => json_build_object('number', id), queue => %s, at => {at})
+from placed
+"""
+_NOW = _PLACE.format(at="null")
+_LATER = _PLACE.format(at="now() + %s * interval '1 millisecond'")
+_PUT_OFF = (200, 2500)  # milliseconds that a job is put off
 
 
 @dataclass(frozen=True)
@@ -104,19 +104,14 @@ class Writer(threading.Thread):
 
     def _order(self, connection: psycopg.Connection[Any]) -> tuple[int, str]:
         """One row and its job, in the transaction that is open."""
-        number = one(connection.execute(_INSERT, (self._number,)))
-        arguments = (EFFECT, json.dumps({"number": number}), QUEUE)
+        arguments = (self._number, EFFECT, QUEUE)
         if self._rng.random() < self._habits.later:
-            later = (*arguments, self._rng.randint(*_LATER))
-            return number, one(connection.execute(_ENQUEUE_LATER, later))
-        return number, one(connection.execute(_ENQUEUE, arguments))
-
-
-def one(cursor: psycopg.Cursor[Any]) -> Any:
-    """The only value of the only row."""
-    row = cursor.fetchone()
-    assert row is not None
-    return row[0]
+            cursor = connection.execute(_LATER, (*arguments, self._rng.randint(*_PUT_OFF)))
+        else:
+            cursor = connection.execute(_NOW, arguments)
+        row = cursor.fetchone()
+        assert row is not None
+        return int(row[0]), str(row[1])
 
 
 def all_written(writers: list[Writer], *, early: bool = False) -> Written:
