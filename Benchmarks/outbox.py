@@ -147,7 +147,7 @@ class Bench:
                     writer.execute(_ENQUEUE, (json.dumps({"number": number}), _QUEUE))
                     writer.commit()
                     committed.append(time.time())
-                    if number % _PACE == 0:
+                    if number % (5 * _PACE) == 0:
                         self._show(f"outbox, {way}: {number:,} of {rows:,} rows, one by one")
             counted = "select count(*) from drill_effects"
             self._until(lambda: reader.execute(counted).fetchone() == (rows,), relay, worker)
