@@ -34,11 +34,11 @@ release: bootstrap ## optimised build of the backhaul executable
 	@scripts/release.sh
 
 .PHONY: bench
-bench: release ## no-op jobs per second, one worker process beside a Python Celery worker
+bench: release ## no-op jobs per second, beside a Python Celery worker; memory; rows of the outbox
 	@exec $(PYTHON) -m Benchmarks --backhaul $(RELEASE_BINARY) $(BENCH_OPTIONS)
 
 .PHONY: chaos
-chaos: release ## the fault suite: kills, zombies, outages; at most 17 minutes (CHAOS_OPTIONS=--help)
+chaos: release ## the fault suite: kills, zombies, outages; at most 15 minutes (CHAOS_OPTIONS=--help)
 	@exec $(PYTHON) -m chaos --backhaul $(RELEASE_BINARY) $(CHAOS_OPTIONS)
 
 .PHONY: chaos-quick

@@ -25,7 +25,7 @@ import celery
 import kombu
 import redis
 
-from Benchmarks import rounds, soak
+from Benchmarks import outbox, rounds, soak
 from Benchmarks.contenders import (
     ROOT,
     Contender,
@@ -55,6 +55,10 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--soak-jobs", type=int, default=1_000_000, metavar="N", help="of the memory soak; 0: none"
     )
+    parser.add_argument(
+        "--outbox-rows", type=int, default=100_000, metavar="N", help="of the outbox; 0: none"
+    )
+    parser.add_argument("--only-outbox", action="store_true", help="nothing but the outbox")
     parser.add_argument("--only-soak", action="store_true", help="no comparison with Celery")
     parser.add_argument(
         "--at-least",
@@ -192,6 +196,15 @@ def print_soak(soaked: soak.Soak | None) -> None:
     print()
 
 
+def print_outbox(figures: outbox.OutboxFigures | None) -> None:
+    if figures is None:
+        return
+    print("\n  Outbox, by one relay, and to one worker")
+    for line in figures.lines():
+        print(f"  {line}")
+    print()
+
+
 def ratio(summaries: dict[str, rounds.Summary]) -> float:
     return summaries["Backhaul"].rate / summaries["Celery"].rate
 
@@ -200,10 +213,13 @@ def save(
     facts: dict[str, str],
     outcome: dict[str, dict[str, rounds.Summary]],
     soaked: soak.Soak | None,
+    relayed: outbox.OutboxFigures | None,
 ) -> None:
     document: dict[str, Any] = {"machine": facts, "disciplines": {}}
     if soaked is not None:
         document["memory_mib"] = soaked.as_record()
+    if relayed is not None:
+        document["outbox"] = relayed.as_record()
     for discipline, summaries in outcome.items():
         document["disciplines"][discipline] = {
             "ratio": round(ratio(summaries), 1),
@@ -231,6 +247,13 @@ def main() -> int:
             client = sandbox.start_redis(persistent=False)
             sandbox.start_postgres()  # a worker wants one, though the no-op never speaks to it
             facts = machine(options.backhaul, client)
+            relayed = None
+            if options.outbox_rows and not options.only_soak:
+                relayed = outbox.run(sandbox, options.backhaul, options.outbox_rows, show_progress)
+                show_progress("")
+            if options.only_outbox:
+                print_outbox(relayed)
+                return 0 if relayed is None or relayed.reached else 1
             soaked = None
             if options.soak_jobs:
                 soaked = soak.run(sandbox, options.backhaul, options.soak_jobs)
@@ -244,14 +267,16 @@ def main() -> int:
             }
         print_table(facts, field, outcome)
         print_soak(soaked)
-        save(facts, outcome, soaked)
+        print_outbox(relayed)
+        save(facts, outcome, soaked, relayed)
     except KeyboardInterrupt:
         return 130
     except (ChildFailure, rounds.RoundFailure, subprocess.SubprocessError) as failure:
         print(f"bench: {failure}", file=sys.stderr)
         return 1
     fast = ratio(outcome["ignored"]) >= options.at_least
-    return 0 if fast and (soaked is None or soaked.reached) else 1
+    held = all(each is None or each.reached for each in (soaked, relayed))
+    return 0 if fast and held else 1
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from chaos.aside import Aside, save
 from chaos.catalogue import DEFAULT_BUDGET, SCENARIOS, Scenario, chosen
 from chaos.ground import Ground
 from chaos.report import Outcome, conclude, show, versions
@@ -43,7 +44,7 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--backhaul", type=Path, required=True, help="the executable")
     parser.add_argument("--seed", type=int, help="repeat the faults of an earlier run")
-    parser.add_argument("--only", default="", help="scenarios, with commas; controls is all three")
+    parser.add_argument("--only", default="", help="scenarios, with commas; or controls, for all")
     parser.add_argument(
         "--budget", type=float, default=DEFAULT_BUDGET, metavar="SECONDS",
         help=f"volumes shrink with it (default {DEFAULT_BUDGET:g})",
@@ -56,6 +57,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--python-workers", type=int, default=1, help="in sigkill (default 1)")
     parser.add_argument("--no-supervisor", action="store_true", help="plain workers only")
     parser.add_argument("--keep-logs", action="store_true", help="also of what passed")
+    # This process is the second lane of another, and hands over what it finds.
+    parser.add_argument("--outcomes", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.budget < 30:
         parser.error("--budget must be at least 30 seconds")
@@ -145,14 +148,27 @@ def main() -> int:
         signal.signal(number, interrupt)
     display, started = Display(), time.monotonic()
     scenarios, scale = planned(options)
+    front, beside = lanes(scenarios)
     display.heading(f"Faults, seed {options.seed}")
     outcomes: list[Outcome] = []
+    facts: dict[str, str] = {}
+    aside = None
     try:
         facts = versions(options.backhaul)
-        for scenario in scenarios:
+        if beside:
+            aside = Aside(beside, options, LOGS)
+            display.note(f"beside: {', '.join(each.name for each in beside)}")
+        for scenario in front:
             left = options.budget - (time.monotonic() - started)
             outcomes.append(attempt(scenario, options, scale, left, display))
+            if options.outcomes:
+                save(outcomes, options.outcomes)
+        if aside:
+            left = options.budget - (time.monotonic() - started)
+            outcomes += shown(aside.finish(max(left, 0), display), display)
     except KeyboardInterrupt:
+        if aside:
+            outcomes += aside.stop()
         display.note("stopped; what was found until now:")
         told(options, outcomes, {}, started, display)
         return 130
@@ -162,11 +178,28 @@ def main() -> int:
     return 0 if told(options, outcomes, facts, started, display) else 1
 
 
+def lanes(scenarios: list[Scenario]) -> tuple[list[Scenario], list[Scenario]]:
+    """What is run one after the other, and what beside it; all in one lane when it is of a kind."""
+    front = [each for each in scenarios if not each.aside]
+    beside = [each for each in scenarios if each.aside]
+    return (front, beside) if front else (beside, [])
+
+
+def shown(outcomes: list[Outcome], display: Display) -> list[Outcome]:
+    """The tables of the second lane."""
+    for outcome in outcomes:
+        display.heading(f"{outcome.name} (beside the others)")
+        show(outcome, display)
+    return outcomes
+
+
 def told(
     options: argparse.Namespace, outcomes: list[Outcome], facts: dict[str, str],
     started: float, display: Display,
 ) -> bool:
-    """The report of this run."""
+    """The report of this run; the second lane leaves it to the first."""
+    if options.outcomes:
+        return all(outcome.passed for outcome in outcomes)
     record: dict[str, Any] = {
         name: getattr(options, name)
         for name in ("budget", "quick", "only", "kill_python", "python_workers", "no_supervisor")

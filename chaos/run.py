@@ -6,13 +6,13 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import psycopg
 import redis
 
 from chaos.books import Books, Tally
 from chaos.feeder import Feeder
-from chaos.fleet import Fleet
 from chaos.ground import Ground
 from chaos.logs import counted
 from chaos.messages import Mixture
@@ -22,6 +22,14 @@ from demo.display import Display
 LIMIT = 10.0  # seconds a recovery may take
 DRAIN_LIMIT = 60.0  # seconds until nothing must be left, after the last fault
 _TICK = 0.05  # seconds between two looks at the fleet
+
+
+class Tended(Protocol):
+    """Processes that are started again when they end."""
+
+    fallen: list[str]  # what ended although nobody ended it
+
+    def tend(self) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -75,7 +83,7 @@ class Run:
         feeder.start()
         return feeder
 
-    def pause(self, seconds: float, fleet: Fleet, text: Callable[[], str]) -> None:
+    def pause(self, seconds: float, fleet: Tended, text: Callable[[], str]) -> None:
         """Lets time pass; whatever fell is started again meanwhile."""
         deadline = time.monotonic() + seconds
         while True:
@@ -87,7 +95,7 @@ class Run:
             time.sleep(min(_TICK, left))
 
     def wait(
-        self, condition: Callable[[], bool], fleet: Fleet, *, within: float, text: str
+        self, condition: Callable[[], bool], fleet: Tended, *, within: float, text: str
     ) -> bool:
         """Waits for a condition while the fleet is tended; servers may be gone meanwhile."""
         deadline = time.monotonic() + within
@@ -107,7 +115,7 @@ class Run:
         elapsed = time.monotonic() - self.started
         self.display.progress(min(int(elapsed), int(self.seconds)), int(self.seconds), text)
 
-    def drain(self, fleet: Fleet, *, within: float = DRAIN_LIMIT) -> float:
+    def drain(self, fleet: Tended, *, within: float = DRAIN_LIMIT) -> float:
         """Waits until no message is left anywhere, or time is up; the seconds it took."""
         started = time.monotonic()
         self.wait(
@@ -146,7 +154,7 @@ class Run:
         """A run that did less than it says proves less than it says."""
         self.outcome.check("reached", label, f"{found:,} of {wanted:,}", found >= wanted)
 
-    def check_alive(self, fleet: Fleet) -> None:
+    def check_alive(self, fleet: Tended) -> None:
         """Nothing may end but what this suite ended."""
         fallen = fleet.fallen
         self.outcome.check(

@@ -180,6 +180,20 @@ package struct Migrator: Sendable {
         return try rows.map { row in try row["checksum"] }
     }
 
+    /// Takes the schema `backhaul` out of the search path until the transaction ends.
+    ///
+    /// PostgreSQL looks first in a schema named like the role, and creates there. For a role of that
+    /// name everything would move on the day migration 6 makes the schema, this table included.
+    private func leaveOwnSchema(_ transaction: PostgresTransaction) async throws {
+        _ = try await transaction.query(
+            """
+            select set_config('search_path', string_agg(quote_ident(name), ', ' order by place), true)
+            from unnest(current_schemas(false)) with ordinality as schemas (name, place)
+            where name <> 'backhaul'
+            having count(*) > 0
+            """)
+    }
+
     /// Runs `body` in a transaction that no other migrator shares the time of.
     private func locked<Value: Sendable>(
         _ body: (PostgresTransaction) async throws -> Value
@@ -188,6 +202,7 @@ package struct Migrator: Sendable {
             return try await pool.transaction { transaction in
                 _ = try await transaction.query(
                     "select pg_advisory_xact_lock(hashtextextended(\(Self.lockName), 0))")
+                try await leaveOwnSchema(transaction)
                 _ = try await transaction.query(
                     """
                     create table if not exists backhaul_migrations (

@@ -99,6 +99,42 @@ import Testing
         }
     }
 
+    @Test("a role named like our own schema keeps its tables where they were")
+    func schemaOfTheRole() async throws {
+        let own = Migration(
+            1, "own", up: Array("create schema backhaul;".utf8),
+            down: Array("drop schema backhaul;".utf8))
+        let migrations =
+            [own]
+            + Self.all.map { migration in
+                Migration(
+                    migration.version + 1, migration.name, up: migration.up, down: migration.down)
+            }
+        try await PostgresServer.shared.withDatabase { url in
+            let admin = PostgresServer.pool(url)
+            _ = try await admin.query(
+                """
+                do $$ begin execute format(
+                    'alter database %I set search_path = backhaul, public', current_database());
+                end $$
+                """)
+            await admin.shutdown()
+            let pool = PostgresServer.pool(url)
+            let migrator = Migrator(pool: pool, migrations: migrations)
+            #expect(try await migrator.up() == migrations)
+            #expect(try await migrator.up() == [])
+            let rows = try await pool.query(
+                """
+                select schemaname || '.' || tablename as name from pg_tables
+                where schemaname in ('backhaul', 'public') order by 1
+                """)
+            #expect(
+                try rows.map { row in try row["name"] as String }
+                    == ["public.backhaul_migrations", "public.people", "public.pets"])
+            await pool.shutdown()
+        }
+    }
+
     @Test("an applied migration that was edited stops everything")
     func checksum() async throws {
         try await PostgresServer.shared.withPool { pool async throws in

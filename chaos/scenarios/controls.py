@@ -6,7 +6,7 @@ A control passes when the scenario *fails*, and in the way that the missing guar
 from __future__ import annotations
 
 from chaos.run import Run
-from chaos.scenarios import bad_jobs, sigkill, zombies
+from chaos.scenarios import bad_jobs, outbox, sigkill, zombies
 
 
 def without_fence(run: Run) -> None:
@@ -25,6 +25,12 @@ def without_atomic_reserve(run: Run) -> None:
     """Pop and record are two steps: a kill between them loses the message."""
     sigkill.reserve_control(run)
     expect(run, "lost", "messages were lost")
+
+
+def without_memory(run: Run) -> None:
+    """Relays forget what they have pushed: what was not committed is pushed again."""
+    outbox.control(run)
+    expect(run, "doubled", "jobs were pushed twice")
 
 
 def expect(run: Run, key: str, sentence: str) -> None:
