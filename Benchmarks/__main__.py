@@ -25,7 +25,7 @@ import celery
 import kombu
 import redis
 
-from Benchmarks import rounds, soak
+from Benchmarks import delayed, rounds, soak
 from Benchmarks.contenders import (
     ROOT,
     Contender,
@@ -55,6 +55,10 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--soak-jobs", type=int, default=1_000_000, metavar="N", help="of the memory soak; 0: none"
     )
+    parser.add_argument(
+        "--delayed-jobs", type=int, default=1_000_000, metavar="N", help="put aside; 0: none"
+    )
+    parser.add_argument("--only-delayed", action="store_true", help="nothing but delayed jobs")
     parser.add_argument("--only-soak", action="store_true", help="no comparison with Celery")
     parser.add_argument(
         "--at-least",
@@ -192,6 +196,15 @@ def print_soak(soaked: soak.Soak | None) -> None:
     print()
 
 
+def print_delayed(waited: delayed.Delayed | None) -> None:
+    if waited is None:
+        return
+    print("\n  Delayed jobs, one worker process, default settings")
+    for line in waited.lines():
+        print(f"  {line}")
+    print()
+
+
 def ratio(summaries: dict[str, rounds.Summary]) -> float:
     return summaries["Backhaul"].rate / summaries["Celery"].rate
 
@@ -200,10 +213,13 @@ def save(
     facts: dict[str, str],
     outcome: dict[str, dict[str, rounds.Summary]],
     soaked: soak.Soak | None,
+    waited: delayed.Delayed | None,
 ) -> None:
     document: dict[str, Any] = {"machine": facts, "disciplines": {}}
     if soaked is not None:
         document["memory_mib"] = soaked.as_record()
+    if waited is not None:
+        document["delayed"] = waited.as_record()
     for discipline, summaries in outcome.items():
         document["disciplines"][discipline] = {
             "ratio": round(ratio(summaries), 1),
@@ -231,6 +247,12 @@ def main() -> int:
             client = sandbox.start_redis(persistent=False)
             sandbox.start_postgres()  # a worker wants one, though the no-op never speaks to it
             facts = machine(options.backhaul, client)
+            waited = None
+            if options.delayed_jobs and not options.only_soak:
+                waited = delayed.run(sandbox, options.backhaul, options.delayed_jobs)
+            if options.only_delayed:
+                print_delayed(waited)
+                return 0 if waited is None or waited.reached else 1
             soaked = None
             if options.soak_jobs:
                 soaked = soak.run(sandbox, options.backhaul, options.soak_jobs)
@@ -244,14 +266,16 @@ def main() -> int:
             }
         print_table(facts, field, outcome)
         print_soak(soaked)
-        save(facts, outcome, soaked)
+        print_delayed(waited)
+        save(facts, outcome, soaked, waited)
     except KeyboardInterrupt:
         return 130
     except (ChildFailure, rounds.RoundFailure, subprocess.SubprocessError) as failure:
         print(f"bench: {failure}", file=sys.stderr)
         return 1
     fast = ratio(outcome["ignored"]) >= options.at_least
-    return 0 if fast and (soaked is None or soaked.reached) else 1
+    parts = [part for part in (soaked, waited) if part is not None]
+    return 0 if fast and all(part.reached for part in parts) else 1
 
 
 if __name__ == "__main__":
