@@ -25,7 +25,7 @@ import celery
 import kombu
 import redis
 
-from Benchmarks import outbox, rounds, soak
+from Benchmarks import delayed, outbox, rounds, soak
 from Benchmarks.contenders import (
     ROOT,
     Contender,
@@ -59,6 +59,10 @@ def arguments() -> argparse.Namespace:
         "--outbox-rows", type=int, default=100_000, metavar="N", help="of the outbox; 0: none"
     )
     parser.add_argument("--only-outbox", action="store_true", help="nothing but the outbox")
+    parser.add_argument(
+        "--delayed-jobs", type=int, default=1_000_000, metavar="N", help="put aside; 0: none"
+    )
+    parser.add_argument("--only-delayed", action="store_true", help="nothing but delayed jobs")
     parser.add_argument("--only-soak", action="store_true", help="no comparison with Celery")
     parser.add_argument(
         "--at-least",
@@ -205,6 +209,15 @@ def print_outbox(figures: outbox.OutboxFigures | None) -> None:
     print()
 
 
+def print_delayed(waited: delayed.Delayed | None) -> None:
+    if waited is None:
+        return
+    print("\n  Delayed jobs, one worker process, default settings")
+    for line in waited.lines():
+        print(f"  {line}")
+    print()
+
+
 def ratio(summaries: dict[str, rounds.Summary]) -> float:
     return summaries["Backhaul"].rate / summaries["Celery"].rate
 
@@ -214,12 +227,15 @@ def save(
     outcome: dict[str, dict[str, rounds.Summary]],
     soaked: soak.Soak | None,
     relayed: outbox.OutboxFigures | None,
+    waited: delayed.Delayed | None,
 ) -> None:
     document: dict[str, Any] = {"machine": facts, "disciplines": {}}
     if soaked is not None:
         document["memory_mib"] = soaked.as_record()
     if relayed is not None:
         document["outbox"] = relayed.as_record()
+    if waited is not None:
+        document["delayed"] = waited.as_record()
     for discipline, summaries in outcome.items():
         document["disciplines"][discipline] = {
             "ratio": round(ratio(summaries), 1),
@@ -254,6 +270,12 @@ def main() -> int:
             if options.only_outbox:
                 print_outbox(relayed)
                 return 0 if relayed is None or relayed.reached else 1
+            waited = None
+            if options.delayed_jobs and not options.only_soak:
+                waited = delayed.run(sandbox, options.backhaul, options.delayed_jobs)
+            if options.only_delayed:
+                print_delayed(waited)
+                return 0 if waited is None or waited.reached else 1
             soaked = None
             if options.soak_jobs:
                 soaked = soak.run(sandbox, options.backhaul, options.soak_jobs)
@@ -268,15 +290,16 @@ def main() -> int:
         print_table(facts, field, outcome)
         print_soak(soaked)
         print_outbox(relayed)
-        save(facts, outcome, soaked, relayed)
+        print_delayed(waited)
+        save(facts, outcome, soaked, relayed, waited)
     except KeyboardInterrupt:
         return 130
     except (ChildFailure, rounds.RoundFailure, subprocess.SubprocessError) as failure:
         print(f"bench: {failure}", file=sys.stderr)
         return 1
     fast = ratio(outcome["ignored"]) >= options.at_least
-    held = all(each is None or each.reached for each in (soaked, relayed))
-    return 0 if fast and held else 1
+    parts = [part for part in (soaked, relayed, waited) if part is not None]
+    return 0 if fast and all(part.reached for part in parts) else 1
 
 
 if __name__ == "__main__":

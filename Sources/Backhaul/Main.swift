@@ -18,9 +18,8 @@ struct Main: AsyncParsableCommand {
         version: VersionCommand.version,
         subcommands: [
             WorkerCommand.self, SchedulerCommand.self, EnqueueCommand.self, JobCommand.self,
-            QuarantineCommand.self, DeadCommand.self, ChordCommand.self, InboxCommand.self,
-            DoctorCommand.self,
-            MigrateCommand.self,
+            DelayedCommand.self, QuarantineCommand.self, DeadCommand.self, ChordCommand.self,
+            InboxCommand.self, DoctorCommand.self, MigrateCommand.self,
             SettingsCommand.self, VersionCommand.self,
         ])
 }

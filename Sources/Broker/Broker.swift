@@ -30,8 +30,12 @@ package protocol Broker: Sendable {
     /// What is kept of a job that succeeded; `nil` when it has not, or nobody knows any more.
     func success(of id: JobID) async throws(BrokerError) -> StoredSuccess?
 
-    /// Moves due messages to their lists; says how many, and how long until the next one is due.
-    func promoteDue(limit: Int) async throws(BrokerError) -> Promotion
+    /// Moves due messages to their lists, earliest first; says how many, and how long until the next
+    /// one is due.
+    ///
+    /// With `takingTurns` only one of the processes that ask does something, as long as it goes on
+    /// asking; the others are told when to ask again.
+    func promoteDue(limit: Int, takingTurns: Bool) async throws(BrokerError) -> Promotion
 
     /// Puts back what expired holders left: workers whose lease ran out, and Python's messages
     /// older than the visibility timeout.
@@ -105,6 +109,11 @@ package protocol Broker: Sendable {
 }
 
 extension Broker {
+    /// Moves due messages whosever turn it is.
+    package func promoteDue(limit: Int) async throws(BrokerError) -> Promotion {
+        try await promoteDue(limit: limit, takingTurns: false)
+    }
+
     /// Keeps the lease of a worker that stays what it is.
     package func keepLease(
         of presence: WorkerPresence, every period: Duration,
@@ -200,11 +209,23 @@ package struct Promotion: Sendable, Equatable {
     package let count: Int
     /// Until the next delayed message is due; nil when none waits.
     package let untilNext: Duration?
+    /// Messages that could not be moved because what has the name of their list is none; they are
+    /// tried again later.
+    package let stuck: Int
+    /// When it was another's turn: how long that lasts if the other does not ask again.
+    package let untilTurn: Duration?
 
-    package init(count: Int, untilNext: Duration?) {
+    package init(
+        count: Int, untilNext: Duration?, stuck: Int = 0, untilTurn: Duration? = nil
+    ) {
         self.count = count
         self.untilNext = untilNext
+        self.stuck = stuck
+        self.untilTurn = untilTurn
     }
+
+    /// Whether more is due already.
+    package var isBehind: Bool { count > 0 && untilNext == .zero }
 }
 
 /// What a round of reclaiming did.

@@ -3,8 +3,9 @@ import Redis
 /// The scripts, one for each transition; their contracts are in `Scripts/*.lua`.
 struct BrokerScripts: Sendable {
     let reserve = RedisScript(name: "reserve", source: PackageResources.reserve_lua)
-    let schedule = RedisScript(name: "schedule", source: PackageResources.schedule_lua)
+    let schedule = settingAside("schedule", PackageResources.schedule_lua)
     let promote = RedisScript(name: "promote", source: PackageResources.promote_lua)
+    let reschedule = RedisScript(name: "reschedule", source: PackageResources.reschedule_lua)
     let renew = RedisScript(name: "renew", source: PackageResources.renew_lua)
     let forget = RedisScript(name: "forget", source: PackageResources.forget_lua)
     let tick = ticking("tick", PackageResources.tick_lua)
@@ -20,7 +21,7 @@ struct BrokerScripts: Sendable {
     let probe = RedisScript(name: "probe", source: PackageResources.probe_lua)
     let discard = RedisScript(name: "discard", source: PackageResources.discard_lua)
     let acknowledge = storing("acknowledge", PackageResources.acknowledge_lua)
-    let retry = storing("retry", PackageResources.retry_lua)
+    let retry = storing("retry", PackageResources.aside_lua + PackageResources.retry_lua)
     let bury = storing("bury", PackageResources.bury_lua)
     let report = storing("report", PackageResources.report_lua)
     let reclaim = storing("reclaim", PackageResources.reclaim_lua)
@@ -32,10 +33,11 @@ struct BrokerScripts: Sendable {
     let conclude = following("conclude", PackageResources.conclude_lua)
     let publish = following("publish", PackageResources.publish_lua)
     let finish = following("finish", PackageResources.finish_lua)
+    let annul = following("annul", PackageResources.annul_lua)
     let claim = RedisScript(name: "claim", source: PackageResources.claim_lua)
     let extend = RedisScript(name: "extend", source: PackageResources.extend_lua)
     let stage = RedisScript(name: "stage", source: PackageResources.stage_lua)
-    let unstage = RedisScript(name: "unstage", source: PackageResources.unstage_lua)
+    let unstage = settingAside("unstage", PackageResources.unstage_lua)
 
     /// A script that stores results: the shared part stands in front of its own.
     private static func storing(_ name: String, _ source: [UInt8]) -> RedisScript {
@@ -47,8 +49,16 @@ struct BrokerScripts: Sendable {
         RedisScript(name: name, source: PackageResources.ticks_lua + source)
     }
 
-    /// A script that writes what follows from the end of a job: three shared parts stand in front.
+    /// A script that puts messages aside until their time: the shared part stands in front of its own.
+    private static func settingAside(_ name: String, _ source: [UInt8]) -> RedisScript {
+        RedisScript(name: name, source: PackageResources.aside_lua + source)
+    }
+
+    /// A script that writes what follows from the end of a job: the shared parts stand in front.
     private static func following(_ name: String, _ source: [UInt8]) -> RedisScript {
-        storing(name, PackageResources.ticks_lua + PackageResources.effects_lua + source)
+        storing(
+            name,
+            PackageResources.aside_lua + PackageResources.ticks_lua + PackageResources.effects_lua
+                + source)
     }
 }

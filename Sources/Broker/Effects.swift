@@ -20,7 +20,7 @@ struct EncodedMessage: Sendable {
     let list: String
     /// In ms; 0 is now.
     let due: Int64
-    /// Names it among the delayed.
+    /// Names it among the delayed: the job's id, a slash, and something that no other message has.
     let member: String
     let bytes: [UInt8]
 
@@ -39,11 +39,17 @@ struct EncodedMessage: Sendable {
     }
 
     /// A delivery that goes round again.
-    init(again bytes: [UInt8], at date: Date?, list: String, member: String) {
+    init(again bytes: [UInt8], at date: Date?, list: String, tag: String) {
         self.bytes = bytes
         self.list = list
-        self.member = member
+        member = Self.member(again: bytes, tag: tag)
         due = date?.milliseconds ?? 0
+    }
+
+    /// The name of a delivery among the delayed; by its tag alone when its id cannot be read.
+    static func member(again bytes: [UInt8], tag: String) -> String {
+        let message = try? JobMessage(decoding: bytes, limits: WireLimits())
+        return "\(message?.id.text ?? tag)/\(tag)"
     }
 
     /// As `unstage.lua` reads it.

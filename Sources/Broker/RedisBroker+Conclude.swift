@@ -140,7 +140,7 @@ struct ConcludeCall: Sendable {
             self.effects.messages.append(
                 EncodedMessage(
                     again: message, at: date, list: keys.list(of: settling.delivery),
-                    member: settling.delivery.lease.tag))
+                    tag: settling.delivery.lease.tag))
         case .acknowledge, .release: break
         }
         let grave = buried?.grave ?? .dead

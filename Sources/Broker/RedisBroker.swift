@@ -21,6 +21,8 @@ package final class RedisBroker: Broker {
     let unanswered = Locked([UnansweredReserve]())
     /// What this process has to do beside: chords to end, staged messages to move.
     let unfinished = Locked(UnfinishedWork())
+    /// Names this process where promoters take turns.
+    let promoterName = UUID().uuidString.lowercased()
     /// Results that may have gone unheard.
     let echo = Locked(ResultEcho())
 
@@ -53,20 +55,14 @@ package final class RedisBroker: Broker {
     package func enqueue(_ messages: [OutgoingMessage]) async throws(BrokerError) {
         let now = time.now
         var lists: [(key: String, payloads: [[UInt8]])] = []
-        var delayed = RedisScriptCall(
-            scripts.schedule, keys: [keys.delayed, keys.delayedMessages])
-        var delayedCount = 0
+        var delayed: [EncodedMessage] = []
         for message in messages {
             let encoded: EncodedMessage
             do throws(OversizedMessage) {
                 encoded = try EncodedMessage(message, broker: self, now: now)
             } catch { throw error.brokerError }
             if encoded.due > 0 {
-                delayedCount += 1
-                delayed.append(encoded.member)
-                delayed.append(encoded.due)
-                delayed.append(encoded.list)
-                delayed.append(encoded.bytes)
+                delayed.append(encoded)
             } else if let index = lists.firstIndex(where: { $0.key == encoded.list }) {
                 lists[index].payloads.append(encoded.bytes)
             } else {
@@ -83,7 +79,7 @@ package final class RedisBroker: Broker {
         for reply in try await pipeline(pushes) {
             if case .error(let error) = reply { throw BrokerError(error) }
         }
-        if delayedCount > 0 { _ = try await run(delayed) }
+        try await putAside(delayed)
     }
 
     /// Declares queues as kombu does, so that producers with exchanges of their own find them.
@@ -114,18 +110,6 @@ package final class RedisBroker: Broker {
         if batch.contains(where: \.hasAftermath) { return try await conclude(batch) }
         let calls = SettleCalls(batch, broker: self)
         return try calls.settlements(from: try await pipeline(calls.calls))
-    }
-
-    // MARK: Delayed
-
-    package func promoteDue(limit: Int) async throws(BrokerError) -> Promotion {
-        var call = RedisScriptCall(scripts.promote, keys: [keys.delayed, keys.delayedMessages])
-        call.append(limit)
-        let reply = try await run(call)
-        guard let answer = reply.array, answer.count == 2, let count = answer[0].int,
-            let wait = answer[1].int
-        else { throw BrokerError.unexpected("promote") }
-        return Promotion(count: Int(count), untilNext: wait < 0 ? nil : .milliseconds(wait))
     }
 
     // MARK: Lease

@@ -66,6 +66,13 @@ package struct RedisKeys: Sendable, Equatable {
         return prefix + parts[2]
     }
 
+    /// The priority step of a list; nil for what is no list of a queue.
+    func step(ofList list: String) -> Int? {
+        let parts = list.dropFirst(prefix.count).components(separatedBy: Self.prioritySeparator)
+        guard parts.count > 1 else { return 0 }
+        return Int(parts[1]).flatMap(Priority.steps.firstIndex)
+    }
+
     /// The queue that a list belongs to.
     func queueName(ofList list: String) -> String {
         list.dropFirst(prefix.count).components(separatedBy: Self.prioritySeparator)[0]
@@ -77,6 +84,8 @@ package struct RedisKeys: Sendable, Equatable {
     package var delayed: String { prefix + "backhaul:delayed" }
     /// Hash: member → list, newline, message.
     package var delayedMessages: String { prefix + "backhaul:delayed:messages" }
+    /// String: whose turn it is to promote.
+    package var promoterTurn: String { prefix + "backhaul:delayed:turn" }
     /// Sorted set: worker → end of its lease in ms.
     package var workers: String { prefix + "backhaul:workers" }
     /// Hash: worker → when it was first seen without a lease, in ms.
@@ -174,9 +183,10 @@ extension RedisKeys {
     package var types: [(key: String, type: String)] {
         [
             (unacked, "hash"), (unackedIndex, "zset"), (delayed, "zset"),
-            (delayedMessages, "hash"), (workers, "zset"), (presence, "hash"), (ticks, "hash"),
-            (runningTicks, "hash"), (waitingTicks, "hash"), (tickLog, "stream"), (counters, "hash"),
-            (fence, "string"), (cancelled, "zset"), (openChords, "zset"),
+            (delayedMessages, "hash"), (promoterTurn, "string"), (workers, "zset"),
+            (presence, "hash"), (ticks, "hash"), (runningTicks, "hash"), (waitingTicks, "hash"),
+            (tickLog, "stream"), (counters, "hash"), (fence, "string"), (cancelled, "zset"),
+            (openChords, "zset"),
             (openChordEntries, "hash"), (staging, "zset"),
             (revoked, "zset"), (revokedStamps, "zset"),
         ] + Grave.allCases.flatMap { [(graveOrder($0), "zset"), (graveEntries($0), "hash")] }
@@ -206,8 +216,12 @@ extension RedisKeys {
     }
 
     private func pattern(_ rest: String) -> String {
-        let plain = prefix.map { "*?[]\\".contains($0) ? "\\\($0)" : String($0) }.joined()
-        return plain + rest
+        Self.escaped(prefix) + rest
+    }
+
+    /// A pattern that matches `text` and nothing else.
+    static func escaped(_ text: String) -> String {
+        text.map { "*?[]\\".contains($0) ? "\\\($0)" : String($0) }.joined()
     }
 }
 

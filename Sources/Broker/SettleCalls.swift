@@ -44,6 +44,9 @@ struct SettleCalls: Sendable {
                     call.append(date?.milliseconds ?? 0)
                     call.append(list)
                     call.append(message)
+                    // Only those that wait are looked for by their ids.
+                    call.append(
+                        date == nil ? "" : EncodedMessage.member(again: message, tag: tag))
                     call.append(settling.result, keys)
                 }
             case .bury(let grave, let record):

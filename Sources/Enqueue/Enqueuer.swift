@@ -85,6 +85,19 @@ public struct Enqueuer: Sendable {
         return ids[0]
     }
 
+    /// Enqueues a job by name once for each of `options`, always with the same arguments; returns their
+    /// ids in order.
+    ///
+    /// - Throws: ``EnqueueError``.
+    @discardableResult
+    public func enqueue(
+        _ name: JobName, args: [JSONValue] = [], kwargs: JSONObject = JSONObject(),
+        each options: [EnqueueOptions]
+    ) async throws(EnqueueError) -> [JobID] {
+        let body = MessageBody(args: args, kwargs: kwargs)
+        return try await send(options.map { message(name, body, $0, policy: nil) })
+    }
+
     /// Sends a workflow, or a single signature; returns the id under which its result will be.
     ///
     /// Up to ``maximumMembers`` of its tasks may begin at once; many are sent in parts, so that

@@ -4,23 +4,40 @@ package import Logging
 package import Telemetry
 
 /// Moves delayed messages to their queues when their time has come.
+///
+/// Of all processes only one does so at a time; the others ask now and then whether it still does.
 struct DuePromoter: Sendable {
     /// The shortest sleep: a worker whose clock is behind that of Redis puts a message aside again
     /// that was just promoted, and must not do so in a busy loop.
     static let resolution = Duration.milliseconds(10)
+    /// The longest sleep of the one whose turn it is: how late a message may be that was put aside
+    /// meanwhile and is due sooner than the others.
+    static let watch = Duration.milliseconds(50)
+    /// How far apart those who wait for their turn ask again, at most.
+    static let spread = Duration.milliseconds(200)
+    /// Messages moved in one step at most.
+    static let batch = 500
 
     let broker: any Broker
-    let options: WorkerOptions
+    var batch = Self.batch
+    var logger: Logger?
     var metrics: WorkerMetrics?
 
     /// One round; returns how long to sleep before the next.
     func runOnce() async throws(BrokerError) -> Duration {
         metrics?.vitals.beat(.maintenance)
-        let promotion = try await broker.promoteDue(limit: options.maintenanceBatch)
+        let promotion = try await broker.promoteDue(limit: batch, takingTurns: true)
+        if let turn = promotion.untilTurn {
+            return turn + Self.spread * Double.random(in: 0..<1)
+        }
         if promotion.count > 0 { metrics?.promoted(promotion.count) }
-        if promotion.count == options.maintenanceBatch { return .zero }
-        let wait = promotion.untilNext ?? options.maintenanceInterval
-        return min(max(wait, Self.resolution), options.maintenanceInterval)
+        if promotion.stuck > 0 {
+            logger?.error(
+                "delayed messages cannot be put on their lists: what has the name is no list",
+                metadata: [LogKey.count: "\(promotion.stuck)"])
+        }
+        if promotion.isBehind { return .zero }
+        return min(max(promotion.untilNext ?? Self.watch, Self.resolution), Self.watch)
     }
 }
 
@@ -83,7 +100,7 @@ package struct MaintenanceLoop: Sendable {
         broker: any Broker, options: WorkerOptions, outage: Outage, metrics: WorkerMetrics? = nil,
         logger: Logger
     ) -> [MaintenanceLoop] {
-        let promoter = DuePromoter(broker: broker, options: options, metrics: metrics)
+        let promoter = DuePromoter(broker: broker, logger: logger, metrics: metrics)
         let reaper = LeaseReaper(
             broker: broker, options: options, logger: logger, metrics: metrics)
         let keeper = GraveKeeper(broker: broker, logger: logger)

@@ -36,10 +36,8 @@ package struct WorkerOptions: Sendable {
     /// How long a stopping worker tries to settle what Redis does not answer; the lease has run out
     /// by then, and others bring the jobs back.
     package var settleLimit = Duration.seconds(10)
-    /// Delayed messages moved, and expired ones reclaimed, in one step at most.
+    /// Messages of dead workers put back in one step at most.
     package var maintenanceBatch = 100
-    /// The longest sleep between two rounds of maintenance.
-    package var maintenanceInterval = Duration.seconds(1)
     /// The longest sleep between two looks for dead workers.
     package var reapingInterval = Duration.milliseconds(500)
     /// How often wishes to cancel jobs are looked for.

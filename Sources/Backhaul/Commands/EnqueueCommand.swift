@@ -17,6 +17,7 @@ struct EnqueueCommand: AsyncParsableCommand {
               backhaul enqueue payments.charge_invoice --kwargs '{"invoice_id": 7}'
               backhaul enqueue sla.sweep --queue sla --countdown 60 --priority 9
               backhaul enqueue backhaul.ping --expires 30
+              backhaul enqueue backhaul.ping --count 100000 --countdown 600
               backhaul enqueue --canvas workflow.json
 
             A workflow is a signature in Celery's JSON form, as json.dumps(chain(...))
@@ -53,9 +54,26 @@ struct EnqueueCommand: AsyncParsableCommand {
     @Option(help: "The job's id; a fresh UUID without it.")
     var id: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "The same job so many times, each with an id of its own; prints how many, not the ids.",
+            valueName: "n"))
+    var count = 1
+
     @OptionGroup var shared: SharedOptions
 
+    /// The most jobs that one command enqueues.
+    private static let maximumCount = 10_000_000
+    /// Jobs sent in one call when there are many.
+    private static let portion = 2000
+
     func validate() throws {
+        guard (1...Self.maximumCount).contains(count) else {
+            throw ValidationError("--count must be 1 to \(Self.maximumCount), not \(count)")
+        }
+        guard count == 1 || (id == nil && canvas == nil) else {
+            throw ValidationError("--count is for a single job without an --id")
+        }
         switch (job, canvas) {
         case (nil, nil): throw ValidationError("name a job, or a file with --canvas")
         case (_?, _?): throw ValidationError("name a job or --canvas, not both")
@@ -85,13 +103,29 @@ struct EnqueueCommand: AsyncParsableCommand {
         await broker.close()
     }
 
-    private typealias Sending = @Sendable (Enqueuer) async throws(EnqueueError) -> JobID
+    /// Sends something and says what to print.
+    private typealias Sending = @Sendable (Enqueuer) async throws(EnqueueError) -> String
 
     private func job(named name: String) throws -> Sending {
         let options = try enqueueOptions(now: SystemTime().now)
         let (args, kwargs) = try arguments()
-        return { enqueuer throws(EnqueueError) in
-            try await enqueuer.enqueue(JobName(name), args: args, kwargs: kwargs, options)
+        guard count > 1 else {
+            return { enqueuer throws(EnqueueError) in
+                try await enqueuer.enqueue(
+                    JobName(name), args: args, kwargs: kwargs, options
+                ).text
+            }
+        }
+        return { [count] enqueuer throws(EnqueueError) in
+            var left = count
+            while left > 0 {
+                let some = min(left, Self.portion)
+                _ = try await enqueuer.enqueue(
+                    JobName(name), args: args, kwargs: kwargs,
+                    each: Array(repeating: options, count: some))
+                left -= some
+            }
+            return "enqueued \(count) jobs"
         }
     }
 
@@ -105,7 +139,7 @@ struct EnqueueCommand: AsyncParsableCommand {
         } catch {
             throw ValidationError("--canvas: \(path) holds no signature: \(error)")
         }
-        return { enqueuer throws(EnqueueError) in try await enqueuer.apply(signature).id }
+        return { enqueuer throws(EnqueueError) in try await enqueuer.apply(signature).id.text }
     }
 
     private func enqueueOptions(now: Date) throws -> EnqueueOptions {
@@ -127,7 +161,8 @@ struct EnqueueCommand: AsyncParsableCommand {
             guard countdown >= 0, countdown.isFinite else {
                 throw ValidationError("--countdown must be zero or more seconds")
             }
-            options.delay = .seconds(countdown)
+            // One moment for all of them.
+            options.at = now.addingTimeInterval(countdown)
         }
         if let expires {
             guard expires > 0, expires.isFinite else {

@@ -1,12 +1,12 @@
--- What conclude, finish and publish share, behind result.lua and ticks.lua: what follows from the end
--- of a job.
+-- What conclude, finish, publish and annul share, behind result.lua, aside.lua and ticks.lua: what
+-- follows from the end of a job.
 -- KEYS: 1 delayed (zset), 2 delayed messages (hash), 3 staging (zset), 4 open chords (zset: when to
 --       look again, in ms), 5 their entries (hash); theirs begin at 6
 -- ARGV: from a position on: seconds to keep a result (0: for ever), seconds to keep a chord, seconds
 --       a claim lasts, ms until an open chord is looked at again, the most open chords recorded, list
 --       of messages staged beforehand ('' for none), and how many there are of: saved groups (key,
 --       record); chord sizes (key of the claim, of the size, number); extra parts (key); messages
---       (list, due time in ms or 0, member of the delayed set, message); records (key, record);
+--       (list, due time in ms or 0, `<job id>/<something unique>`, message); records (key, record);
 --       parts (group, keys of parts, extra parts, size, counted members, saved group, claim; member,
 --       score, part, token, entry; key of the record that must not say yet that it failed, or '');
 --       ended ticks (keys of running, waiting and log, the most lines of the log, time in ms; entry,
@@ -161,8 +161,7 @@ local function write_effects(plan)
     if due == '0' then
       redis.call('LPUSH', list, message)
     else
-      redis.call('HSET', KEYS[2], member, list .. '\n' .. message)
-      redis.call('ZADD', KEYS[1], due, member)
+      put_aside(KEYS[1], KEYS[2], due, member, list .. '\n' .. message)
     end
   end
   for i = plan[5][1], plan[5][2], 2 do store_result(ARGV[i], ARGV[i + 1], plan.result_ttl) end

@@ -1,4 +1,4 @@
--- Reads some entries of the dead letters or of quarantine, in their order.
+-- Reads some entries of the dead letters, of quarantine or of what is delayed, in their order.
 -- KEYS: 1 order of the entries (zset), 2 entries (hash)
 -- ARGV: 1 'asc' (oldest first) or 'desc', 2 a time in ms and 3 an entry: the place after which to
 --       begin, whether the entry is still there or not; without an entry ('') the time is a bound:
@@ -21,8 +21,11 @@ end
 local function first()
   local time, entry = ARGV[2], ARGV[3]
   if entry ~= '' then
-    local rank = redis.call(ascends and 'ZRANK' or 'ZREVRANK', KEYS[1], entry)
-    if rank then return rank + 1 end
+    -- One that was given another time meanwhile is not the place any more.
+    local score = redis.call('ZSCORE', KEYS[1], entry)
+    if score and tonumber(score) == tonumber(time) then
+      return redis.call(ascends and 'ZRANK' or 'ZREVRANK', KEYS[1], entry) + 1
+    end
   elseif time == '' then
     return 0
   end

@@ -1,4 +1,5 @@
--- Moves messages that were staged and are meant to be sent to their lists, or aside until their time.
+-- Moves messages that were staged and are meant to be sent to their lists, or aside until their time;
+-- aside.lua stands in front.
 -- KEYS: 1 delayed (zset), 2 delayed messages (hash), 3 staging (zset: lists to be sent), 4 the list
 -- ARGV: 1 how many at most, 2 bytes after which it stops
 -- Returns: how many are left; -1 when they are not (or no more) to be sent
@@ -26,8 +27,7 @@ for i = 1, #moves do
   if due == '0' then
     redis.call('LPUSH', list, message)
   else
-    redis.call('HSET', KEYS[2], member, list .. '\n' .. message)
-    redis.call('ZADD', KEYS[1], due, member)
+    put_aside(KEYS[1], KEYS[2], due, member, list .. '\n' .. message)
   end
 end
 redis.call('LTRIM', KEYS[4], #moves, -1)
