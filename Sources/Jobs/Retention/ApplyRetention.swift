@@ -22,7 +22,9 @@ package struct ApplyRetention: Job {
     package static let batch = 2000
     /// How long one run deletes, well within the job's time limit; the next one goes on.
     package static let budget: Duration = .seconds(120)
-    /// How many days of history are ready before they begin. A week without a scheduler does no harm.
+    /// How many days of history are ready before they begin.
+    ///
+    /// A week without a scheduler does no harm.
     package static let daysAhead = 7
 
     private let repository: RetentionRepository

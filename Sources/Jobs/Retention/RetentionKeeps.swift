@@ -12,7 +12,9 @@ package struct RetentionKeeps: Sendable, Equatable {
     package var webhookAttempts: Duration = .days(30)
     /// Events that everybody was told of, and their deliveries.
     package var events: Duration = .days(90)
-    /// Ids of messages from outside. Longer than any sender repeats one: Stripe does for three days.
+    /// Ids of messages from outside.
+    ///
+    /// Longer than any sender repeats one: Stripe does for three days.
     package var inbox: Duration = .days(30)
     /// Keys under which a job is enqueued once.
     package var dedup: Duration = .days(7)
@@ -20,7 +22,9 @@ package struct RetentionKeeps: Sendable, Equatable {
     package var parked: Duration = .days(90)
     /// That a job took effect; see `effects.keep_seconds`.
     package var effects: Duration = .days(14)
-    /// Changes to the schedule. The database refuses to let go of younger ones.
+    /// Changes to the schedule.
+    ///
+    /// The database refuses to let go of what is younger than 400 days.
     let scheduleChanges: Duration = .days(401)
 
     package init() {}

@@ -66,7 +66,8 @@ create index ticks_due_idx on backhaul.ticks (due_at);
 --
 -- The parent is partitioned by range of a date or a timestamptz. Rows of such a day that went to the
 -- default partition meanwhile are moved. Attaching locks the default partition, nothing else that
--- writers need; whoever is in the way for two seconds wins, and it is to be tried again.
+-- writers need; whoever is in the way for two seconds wins, and it is to be tried again. A writer whose
+-- row is on its way to the default partition at that moment is refused once (23514): make them ahead.
 create function backhaul.make_partitions(parent regclass, start date, days integer) returns integer
 language plpgsql set lock_timeout = '2s' set timezone = 'UTC' as $$
 declare
