@@ -3,8 +3,9 @@ import JobModel
 import TestSupport
 import Testing
 
-/// The changes of every zone's offset between 2020 and 2035, as Python reads them from the tz database
-/// of the system. A change undone within a week would be overlooked; Foundation would report it, and the
+/// The changes of every zone's offset between 2020 and 2035, as Python reads the system's database.
+///
+/// A change undone within a week would be overlooked; Foundation would report it, and the
 /// two would differ.
 private struct SystemZones {
     /// An instant from which on an offset holds, both in seconds.
