@@ -72,10 +72,15 @@ extension ArgumentTemplate {
         return .field(field, format)
     }
 
-    /// What was probably meant, else everything there is.
+    /// What was probably meant, else everything there is: with so few words, a guess that is not
+    /// near is worse than the list.
     private static func suggestion(for name: String, among known: [String]) -> String {
-        let hint = NearestName.hint(for: name, among: known)
-        return hint.isEmpty ? "; known are \(known.joined(separator: ", "))" : hint
+        if let nearest = NearestName.to(name, among: known),
+            EditDistance.between(name, nearest) <= 2
+        {
+            return "; did you mean \"\(nearest)\"?"
+        }
+        return "; known are \(known.joined(separator: ", "))"
     }
 }
 

@@ -37,8 +37,10 @@ package struct Beat: Sendable {
 
     /// What to do.
     package struct Round: Sendable, Equatable {
-        /// Those of one entry stand in the order in which they have to be carried out. Each entry's
-        /// first comes before any entry's second, so that nobody waits for another's backlog.
+        /// Those of one entry stand in the order in which they have to be carried out.
+        ///
+        /// Each entry's first comes before any entry's second, so that nobody waits for another's
+        /// backlog.
         package var decisions: [Decision] = []
         /// When the next tick fires; now, when some had to be left to the next round; nil when no
         /// entry has a tick any more.

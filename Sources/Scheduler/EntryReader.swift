@@ -33,10 +33,10 @@ struct EntryReader {
         entry.zone = zone ?? self.zone
         entry.isForeign = isForeign
         readOptions(into: &entry)
-        guard job != nil, let schedule else { return nil }
+        if settings["every"] != nil, settings["crontab"] == nil { refuseIdleZone(of: entry) }
+        guard job != nil, schedule != nil else { return nil }
         readJitter(into: &entry)
         readBounds(into: &entry)
-        if case .every = schedule { refuseIdleZone(of: entry) }
         return entry
     }
 

@@ -69,8 +69,10 @@ struct ScheduleReader {
         return nil
     }
 
-    /// Where a key stands twice: Yams tells only where the mapping begins. The lines are those that
-    /// begin with the key, indented as the first of them.
+    /// The lines on which a key stands, for one that is written twice.
+    ///
+    /// Yams tells only where the mapping begins; these lines begin with the key, indented as the
+    /// first of them.
     private static func lines(of key: String, in yaml: String, from first: Int) -> [Int] {
         var indent: Int?
         var found: [Int] = []
@@ -179,10 +181,13 @@ extension ScheduleEntry {
     /// that an entry has in a schedule file.
     ///
     /// - Parameters:
+    ///   - name: the entry's name.
+    ///   - definition: the text.
     ///   - label: where the text comes from, in place of a file's name in messages.
     ///   - zone: the time zone of an entry that names none, such as `ScheduleTable.zone`.
     ///   - calendars: the holidays it may name, such as `ScheduleTable.calendars`.
     ///   - jobs: as for `ScheduleTable`.
+    /// - Returns: the entry; where it comes from is for the caller to set.
     /// - Throws: `ScheduleProblems` with every problem of the text.
     package static func read(
         name: String, definition: String, label: String, zone: TimeZone = .gmt,

@@ -197,7 +197,8 @@ struct EntryOptionTests {
                     + " days",
                 "s.yaml:6: holidays.it: has \"\", which is not a date such as 2026-12-25"
                     + " or a range such as 2026-12-24..2027-01-01",
-                "s.yaml:8: entry \"a\", holidays: \"ed\" is not a calendar of this file",
+                "s.yaml:8: entry \"a\", holidays: \"ed\" is not a calendar of this file;"
+                    + " did you mean \"de\"?",
             ])
     }
 

@@ -276,4 +276,14 @@ struct ScheduleTableTests {
         #expect(
             full.entries.map(\.name) == names + ["nightly-statements", "quarterly-report"])
     }
+
+    @Test("the example of the documentation loads")
+    func documented() throws {
+        let file = Self.root.appendingPathComponent("docs/scheduling.md")
+        let text = try String(contentsOf: file, encoding: .utf8)
+        let example = try #require(text.firstMatch(of: #/(?s)```yaml\n(.*?)```/#)).output.1
+        let table = try ScheduleTable(
+            yaml: String(example), file: "example", jobs: ["sla.sweep": "sla"])
+        #expect(table.entries.map(\.name) == ["sla-sweep", "bill-run", "dunning"])
+    }
 }
