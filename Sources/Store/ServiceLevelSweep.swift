@@ -20,7 +20,7 @@ package struct ServiceLevelSweep: Sendable {
     /// Whether the month ends with it: all results become final, and no sweep changes it again.
     package let isClosing: Bool
 
-    /// - Parameter isClosing: Only for a month whose grace has ended.
+    /// Plans a sweep; only a month whose grace has ended can be closed.
     package init(
         period: ServiceLevelPeriod, buckets: ServiceLevelBuckets, asOf: Date, now: Date,
         isClosing: Bool = false

@@ -14,7 +14,8 @@ struct AsOf: Sendable {
     /// Whether it is now because nobody said anything else.
     let isNow: Bool
 
-    /// - Parameter text: The payload's `at`.
+    /// Takes the payload's `at`, if it has one.
+    ///
     /// - Throws: `PermanentFailure` that names the field.
     init(_ text: String?, in context: JobContext) throws {
         let now = context.time.now

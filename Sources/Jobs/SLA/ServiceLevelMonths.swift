@@ -8,8 +8,9 @@ struct ServiceLevelMonths: Sendable {
 
     /// The months of all zones that have begun by `moment`.
     ///
-    /// - Parameter period: A month such as `2026-11`; `current`, the month of that moment in each
-    ///   zone; `provisional`, the month before while reports for it still count; none is both.
+    /// A period is a month such as `2026-11`; `current`, the month of that moment in each zone;
+    /// `provisional`, the month before while reports for it still count; none is both.
+    ///
     /// - Throws: `PermanentFailure` when it is none of these.
     func periods(_ period: String?, at moment: Date) async throws -> [ServiceLevelPeriod] {
         switch period {
