@@ -264,14 +264,14 @@ def main() -> int:
             sandbox.start_postgres()  # a worker wants one, though the no-op never speaks to it
             facts = machine(options.backhaul, client)
             relayed = None
-            if options.outbox_rows and not options.only_soak:
+            if options.outbox_rows and not (options.only_soak or options.only_delayed):
                 relayed = outbox.run(sandbox, options.backhaul, options.outbox_rows, show_progress)
                 show_progress("")
             if options.only_outbox:
                 print_outbox(relayed)
                 return 0 if relayed is None or relayed.reached else 1
             waited = None
-            if options.delayed_jobs and not options.only_soak:
+            if options.delayed_jobs and not (options.only_soak or options.only_outbox):
                 waited = delayed.run(sandbox, options.backhaul, options.delayed_jobs)
             if options.only_delayed:
                 print_delayed(waited)
