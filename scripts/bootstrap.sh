@@ -17,7 +17,7 @@ readonly stamp="$venv/.requirements.sha256"
 readonly policy="/usr/sbin/policy-rc.d"
 readonly packages=(
     libhiredis-dev libpq-dev libcurl4-openssl-dev zlib1g-dev  # what the wrappers link
-    redis-server postgresql                                   # what tests and demo run
+    redis-server postgresql pgbouncer                         # what tests and demo run
     ca-certificates tzdata git                                # TLS, time zones, dependencies
 )
 # Celery 5.7 asks for Python 3.10; ensurepip is the part that Debian packages apart.

@@ -17,8 +17,10 @@ struct Main: AsyncParsableCommand {
             """,
         version: VersionCommand.version,
         subcommands: [
-            WorkerCommand.self, SchedulerCommand.self, EnqueueCommand.self, JobCommand.self,
-            QuarantineCommand.self, DeadCommand.self, ChordCommand.self, DoctorCommand.self,
+            WorkerCommand.self, SchedulerCommand.self, RelayCommand.self, EnqueueCommand.self,
+            JobCommand.self,
+            QuarantineCommand.self, DeadCommand.self, ChordCommand.self,
+            OutboxCommand.self, DoctorCommand.self,
             MigrateCommand.self,
             SettingsCommand.self, VersionCommand.self,
         ])

@@ -8,6 +8,7 @@ struct BrokerScripts: Sendable {
     let renew = RedisScript(name: "renew", source: PackageResources.renew_lua)
     let forget = RedisScript(name: "forget", source: PackageResources.forget_lua)
     let tick = RedisScript(name: "tick", source: PackageResources.tick_lua)
+    let relay = RedisScript(name: "relay", source: PackageResources.relay_lua)
     let release = RedisScript(name: "release", source: PackageResources.release_lua)
     let replay = RedisScript(name: "replay", source: PackageResources.replay_lua)
     let page = RedisScript(name: "page", source: PackageResources.page_lua)

@@ -21,5 +21,8 @@ package enum Migrations {
         Migration(
             6, "schema", up: PackageResources.m0006_schema_up_sql,
             down: PackageResources.m0006_schema_down_sql),
+        Migration(
+            8, "outbox", up: PackageResources.m0008_outbox_up_sql,
+            down: PackageResources.m0008_outbox_down_sql),
     ]
 }
