@@ -27,6 +27,9 @@ struct ServiceHealth: Sendable {
         }
     }
 
+    /// The port that answers probes now; nil while there is none.
+    var port: Int? { server?.port }
+
     /// Serves until cancelled, if there is a port to serve on.
     func run() async {
         await server?.run()

@@ -47,7 +47,7 @@ struct OutboxRelayTests {
 
     @Test("it moves what comes, batch after batch, and tells how the outbox stands")
     func moves() async throws {
-        try await RelayFixture.with { fixture in
+        try await RelayFixture.with { (fixture) async throws in
             let registry = MetricRegistry()
             var options = RelayOptions()
             options.batch = 50
@@ -73,12 +73,15 @@ struct OutboxRelayTests {
 
     @Test("with Redis away rows wait, one line says so, and one that it is over")
     func redisAway() async throws {
-        try await RelayFixture.with { fixture in
+        try await RelayFixture.with { (fixture) async throws in
             let log = RecordedLog()
             try await fixture.server.redis.kill()
             let id = try await fixture.enqueue()
             try await running(fixture, log: log) {
-                try await eventually("the outage is noticed") { !log.notableMessages.isEmpty }
+                // Longer than a command may take.
+                try await eventually(within: .seconds(60), "the outage is noticed") {
+                    !log.notableMessages.isEmpty
+                }
                 #expect(try await fixture.number() == 1)
                 try await fixture.server.redis.restart()
                 try await eventually(within: .seconds(30), "the row is pushed") {
@@ -96,7 +99,7 @@ struct OutboxRelayTests {
 
     @Test("without the migration it says what to do, and begins when it is there")
     func noOutbox() async throws {
-        try await RelayFixture.with { fixture in
+        try await RelayFixture.with { (fixture) async throws in
             let log = RecordedLog()
             try await PostgresServer.shared.withPool { empty in
                 try await running(fixture, on: empty, log: log) {
@@ -116,7 +119,7 @@ struct OutboxRelayTests {
 
     @Test("behind pgbouncer in transaction mode writers and relays work as they do without")
     func pgbouncer() async throws {
-        try await RelayFixture.with { fixture in
+        try await RelayFixture.with { (fixture) async throws in
             let server = try await PostgresServer.shared
             // Fewer connections than there are clients: every transaction may get another one.
             let bouncer = try await PrivatePgBouncer.start(to: server, poolSize: 3)

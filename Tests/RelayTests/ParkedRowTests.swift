@@ -13,7 +13,7 @@ import Testing
 struct ParkedRowTests {
     @Test("they are set aside with their reason, and the rest flows")
     func parked() async throws {
-        try await RelayFixture.with { fixture in
+        try await RelayFixture.with { (fixture) async throws in
             let first = try await fixture.enqueue()
             let half = try await fixture.enqueue(args: #"["\ud800"]"#)
             let deep = try await fixture.enqueue(
@@ -35,7 +35,7 @@ struct ParkedRowTests {
 
     @Test("a message larger than workers read is one of them")
     func oversized() async throws {
-        try await RelayFixture.with { fixture in
+        try await RelayFixture.with { (fixture) async throws in
             var options = BrokerOptions()
             options.maximumMessageBytes = 4096
             let small = try await fixture.enqueue()
@@ -49,7 +49,7 @@ struct ParkedRowTests {
 
     @Test("so is one whose queue's key is another thing in Redis")
     func unfit() async throws {
-        try await RelayFixture.with { fixture in
+        try await RelayFixture.with { (fixture) async throws in
             _ = try await fixture.server.raw.send(RedisCommand("HSET", "taken", "a", "b"))
             let odd = try await fixture.enqueue(queue: "taken")
             let fine = try await fixture.enqueue()
@@ -69,7 +69,7 @@ struct ParkedRowTests {
 
     @Test("rows written past the function are read with suspicion")
     func handmade() async throws {
-        try await RelayFixture.with { fixture in
+        try await RelayFixture.with { (fixture) async throws in
             _ = try await fixture.pool.query(
                 """
                 insert into backhaul.outbox (name, args, kwargs, queue, priority, run_at, expires_at,
@@ -97,7 +97,7 @@ struct ParkedRowTests {
 
     @Test("setting aside is undone with the round that did it")
     func cutOff() async throws {
-        try await RelayFixture.with { fixture in
+        try await RelayFixture.with { (fixture) async throws in
             try await fixture.enqueue(args: #"["\ud800"]"#)
             let broken = try fixture.round { if $0 == .pushed { throw CutOff() } }
             await #expect(throws: CutOff.self) { try await broken.run() }
@@ -108,7 +108,7 @@ struct ParkedRowTests {
 
     @Test("they are deleted by their ids, and forgotten by age")
     func discarded() async throws {
-        try await RelayFixture.with { fixture in
+        try await RelayFixture.with { (fixture) async throws in
             let outbox = OutboxRepository()
             let odd = try await fixture.enqueue(args: #"["\ud800"]"#)
             try await fixture.enqueue(args: #"["\ud801"]"#)

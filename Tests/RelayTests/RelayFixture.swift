@@ -20,7 +20,7 @@ struct RelayFixture: Sendable {
         _ body: (RelayFixture) async throws -> Value
     ) async throws -> Value {
         let server = try await QueueServer()
-        return try await MigratedDatabase.with { pool in
+        return try await MigratedDatabase.with { (pool) async throws in
             try await body(RelayFixture(pool: pool, server: server))
         }
     }

@@ -14,7 +14,7 @@ import Testing
 struct RelayRoundTests {
     @Test("rows become Celery messages on their queues, and leave the outbox")
     func plain() async throws {
-        try await RelayFixture.with { fixture in
+        try await RelayFixture.with { (fixture) async throws in
             let rows = try await fixture.pool.query(
                 """
                 select backhaul.enqueue('test.known', args => '[1, "ü", 1e400]',
@@ -46,7 +46,7 @@ struct RelayRoundTests {
 
     @Test("what was rolled back is never pushed")
     func rolledBack() async throws {
-        try await RelayFixture.with { fixture in
+        try await RelayFixture.with { (fixture) async throws in
             await #expect(throws: CutOff.self) {
                 try await fixture.pool.transaction { transaction in
                     _ = try await transaction.query("select backhaul.enqueue('test.job')")
@@ -62,7 +62,7 @@ struct RelayRoundTests {
 
     @Test("a row that commits after later ones is pushed all the same")
     func lateCommit() async throws {
-        try await RelayFixture.with { fixture in
+        try await RelayFixture.with { (fixture) async throws in
             let round = try fixture.round()
             try await fixture.pool.transaction { transaction in
                 _ = try await transaction.query("select backhaul.enqueue('test.early')")
@@ -78,7 +78,7 @@ struct RelayRoundTests {
         "cut off at any step, nothing is lost and nothing is pushed twice",
         arguments: RelayRound.Step.allCases)
     func cutOff(at step: RelayRound.Step) async throws {
-        try await RelayFixture.with { fixture in
+        try await RelayFixture.with { (fixture) async throws in
             let ids = try await fixture.enqueue(count: 20)
             let broken = try fixture.round { passed in
                 if passed == step { throw CutOff() }
@@ -98,7 +98,7 @@ struct RelayRoundTests {
         "a relay whose database session is ended is cut off, and another one finishes",
         arguments: [RelayRound.Step.claimed, .pushed])
     func sessionEnded(at step: RelayRound.Step) async throws {
-        try await RelayFixture.with { fixture in
+        try await RelayFixture.with { (fixture) async throws in
             let ids = try await fixture.enqueue(count: 20)
             let broken = try fixture.round { passed in
                 guard passed == step else { return }
@@ -118,7 +118,7 @@ struct RelayRoundTests {
 
     @Test("a pushed id is kept in doubt until the next call, then for a moment")
     func marks() async throws {
-        try await RelayFixture.with { fixture in
+        try await RelayFixture.with { (fixture) async throws in
             try await fixture.enqueue(count: 3)
             let round = try fixture.round()
             #expect(try await round.run().pushed == 3)
@@ -132,7 +132,7 @@ struct RelayRoundTests {
 
     @Test("ids that have had their time are forgotten")
     func forgotten() async throws {
-        try await RelayFixture.with { fixture in
+        try await RelayFixture.with { (fixture) async throws in
             var options = BrokerOptions()
             options.outbox.confirmedKept = .milliseconds(1)
             try await fixture.enqueue(count: 3)
@@ -149,14 +149,15 @@ struct RelayRoundTests {
 
     @Test("a relay that stood still after its claim is refused, and its rows are pushed once")
     func zombie() async throws {
-        try await RelayFixture.with { fixture in
+        try await RelayFixture.with { (fixture) async throws in
             var options = BrokerOptions()
-            options.outbox.claimLimit = .milliseconds(200)
+            let limit = Duration.seconds(2)
+            options.outbox.claimLimit = limit
             let ids = try await fixture.enqueue(count: 5)
             let isStill = Locked(true)
             let zombie = try fixture.round(broker: options) { step in
                 guard step == .claimed, isStill.withLock({ $0 }) else { return }
-                try await ContinuousClock().sleep(until: .now + options.outbox.claimLimit * 2)
+                try await ContinuousClock().sleep(until: .now + limit * 1.2)
                 isStill.withLock { $0 = false }
             }
             await #expect {
@@ -174,7 +175,7 @@ struct RelayRoundTests {
 
     @Test("a relay that comes back within the time drops what its successor has pushed")
     func youngZombie() async throws {
-        try await RelayFixture.with { fixture in
+        try await RelayFixture.with { (fixture) async throws in
             let ids = try await fixture.enqueue(count: 5)
             let successor = try fixture.round()
             let zombie = try fixture.round { step in
@@ -198,7 +199,7 @@ struct RelayRoundTests {
 
     @Test("rows that are to run later go to the delayed set, and once")
     func delayed() async throws {
-        try await RelayFixture.with { fixture in
+        try await RelayFixture.with { (fixture) async throws in
             let rows = try await fixture.pool.query(
                 """
                 select backhaul.enqueue('test.job', at => now() + interval '1 hour') as id,
@@ -222,7 +223,7 @@ struct RelayRoundTests {
 
     @Test("several rounds at once move every row once")
     func sideBySide() async throws {
-        try await RelayFixture.with { fixture in
+        try await RelayFixture.with { (fixture) async throws in
             let ids = try await fixture.enqueue(count: 600)
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for _ in 0..<4 {
@@ -241,7 +242,7 @@ struct RelayRoundTests {
 
     @Test("a claim is bounded in bytes, and large rows still flow")
     func large() async throws {
-        try await RelayFixture.with { fixture in
+        try await RelayFixture.with { (fixture) async throws in
             let half = OutboxRepository.claimBytes / 4
             for _ in 0..<6 {
                 _ = try await fixture.pool.query(

@@ -66,8 +66,12 @@ for i = 1, messages do
   elseif not is_fit[list] then
     unfit[#unfit + 1] = i
   elseif due > now then
-    local member = id .. '/' .. id
-    redis.call('HSET', KEYS[3], member, ARGV[first_list + list - 1] .. '\n' .. ARGV[at + 3])
+    -- Under the id alone, so that whoever knows the id finds the message, unless one waits there.
+    local member, record = id, ARGV[first_list + list - 1] .. '\n' .. ARGV[at + 3]
+    if redis.call('HSETNX', KEYS[3], member, record) == 0 then
+      member = id .. '/' .. id
+      redis.call('HSET', KEYS[3], member, record)
+    end
     redis.call('ZADD', KEYS[2], ARGV[at + 2], member)
   else
     local push = pushes[list]
