@@ -133,7 +133,7 @@ let package = Package(
         tests("HTTPTests", ["HTTP", "TestSupport"]),
         tests("TelemetryTests", ["Telemetry", "Mailbox", "TestSupport"]),
         tests("BrokerTests", ["Broker", "JobModel", "Redis", "Mailbox", "TestSupport"]),
-        tests("StoreTests", ["Store", "Postgres", "JobModel", "TestSupport", log]),
+        tests("StoreTests", ["Store", "Postgres", "JobModel", "Mailbox", "TestSupport", log]),
         tests(
             "EnqueueTests",
             ["Enqueue", "Broker", "Store", "Postgres", "JobModel", "Redis", "TestSupport"]),
@@ -148,7 +148,8 @@ let package = Package(
         tests(
             "RelayTests",
             [
-                "Relay", "Broker", "Store", "Postgres", "JobModel", "Redis", "TestSupport", log,
+                "Relay", "Broker", "Store", "Postgres", "JobModel", "Redis", "Telemetry", "Mailbox",
+                "TestSupport", log,
             ]),
         tests(
             "HealthTests",
@@ -171,7 +172,7 @@ let package = Package(
             resources: [.copy("Python")]),
         tests(
             "ProcessTests",
-            ["TestSupport", "Broker", "Enqueue", "JobModel", "Redis", "Postgres"]),
+            ["TestSupport", "Broker", "Enqueue", "JobModel", "Redis", "Postgres", "Mailbox"]),
         tests("TidyTests"),
     ]
 )

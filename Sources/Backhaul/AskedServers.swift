@@ -12,34 +12,37 @@ struct AskedServers: Sendable {
     private static let longestBackoff = Duration.milliseconds(500)
 
     private let redis: RedisConnection
-    private let pool: PostgresPool
+    private let pool: PostgresPool?
 
-    /// Connects when first asked.
+    /// Connects when first asked; without `database` only Redis is.
     ///
     /// - Throws: `RedisError` when the address cannot be used.
-    init(_ settings: Settings, database: Secret) throws {
+    init(_ settings: Settings, database: Secret?) throws {
         redis = RedisConnection(
             address: try RedisAddress(url: settings.redis.url.revealed),
             options: Self.redisOptions, logger: .quiet)
-        pool = PostgresPool(
-            options: Self.postgresOptions(settings, database), logger: .quiet)
+        pool = database.map { database in
+            PostgresPool(options: Self.postgresOptions(settings, database), logger: .quiet)
+        }
     }
 
     /// How each of them is asked.
     var dependencies: [Dependency] {
-        let (redis, pool) = (redis, pool)
-        return [
+        let redis = redis
+        let database = pool.map { pool in
             Dependency("postgresql") {
                 _ = try await pool.query(PostgresQuery("select 1").named("health.ping"))
-            },
-            Dependency("redis") { _ = try await redis.send(RedisCommand("PING")) },
+            }
+        }
+        return [database].compactMap(\.self) + [
+            Dependency("redis") { _ = try await redis.send(RedisCommand("PING")) }
         ]
     }
 
     /// Frees the connections.
     func close() async {
         await redis.close()
-        await pool.shutdown()
+        await pool?.shutdown()
     }
 
     /// What a question to Redis may take.

@@ -6,7 +6,7 @@ enum ServiceSignals {
     static let all = Supervisor.signals
     /// Those that ask a command to stop where it is.
     static let stopping: [ProcessSignal] = [.int, .term]
-    private static let commands: Set = ["worker", "scheduler"]
+    private static let commands: Set = ["worker", "scheduler", "relay"]
     private static let stoppable: Set = ["replay"]
 
     /// Holds signals back until the command listens; other commands end by them, as usual.

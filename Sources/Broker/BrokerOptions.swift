@@ -45,6 +45,8 @@ package struct BrokerOptions: Sendable {
     package var chords = ChordLimits()
     /// Times and limits of messages that are too many for one step.
     package var staging = StagingLimits()
+    /// How relays of an outbox are protected from each other.
+    package var outbox = OutboxLimits()
     /// Times and limits of each connection.
     package var redis = RedisOptions()
 

@@ -101,6 +101,8 @@ package struct RedisKeys: Sendable, Equatable {
     package var waitingTicks: String { prefix + "backhaul:ticks:waiting" }
     /// Stream: what became of ticks.
     package var tickLog: String { prefix + "backhaul:ticks:log" }
+    /// Sorted set: id of a job pushed from an outbox → when it may be forgotten, in ms.
+    package var outboxPushed: String { prefix + "backhaul:outbox:pushed" }
     /// String: the greatest fence given so far.
     package var fence: String { prefix + "backhaul:fence" }
     /// Sorted set: id of a job that is to end → time in ms it was asked for.
@@ -188,7 +190,7 @@ extension RedisKeys {
             (tickLog, "stream"), (counters, "hash"), (fence, "string"), (cancelled, "zset"),
             (openChords, "zset"),
             (openChordEntries, "hash"), (staging, "zset"),
-            (revoked, "zset"), (revokedStamps, "zset"),
+            (revoked, "zset"), (revokedStamps, "zset"), (outboxPushed, "zset"),
         ] + Grave.allCases.flatMap { [(graveOrder($0), "zset"), (graveEntries($0), "hash")] }
     }
 

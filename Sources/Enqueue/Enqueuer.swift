@@ -20,7 +20,7 @@ public struct Enqueuer: Sendable {
 
     private let broker: any Broker
     private let rules: CanvasRules
-    private let time: any TimeSource
+    let time: any TimeSource
 
     /// An enqueuer over a broker that exists already; `rules` say where jobs go that name no queue.
     package init(

@@ -6,6 +6,7 @@ import Logging
 import ProcessControl
 import Scheduler
 import Supervisor
+import Telemetry
 import Worker
 
 /// `backhaul scheduler`: enqueues periodic jobs, each tick once, however many schedulers run.
@@ -52,9 +53,19 @@ struct SchedulerCommand: AsyncParsableCommand {
             broker: broker, options: composition.settings.workerOptions,
             outage: Outage(logger: logger), logger: logger)
         let book = ObservedBook(broker)
+        let registry = MetricRegistry()
+        let relay = RelayService(beside: composition, broker: broker, registry: registry)
+        let health = try ServiceHealth(
+            composition.settings, database: composition.settings.database.url, registry: registry,
+            checks: SchedulerProcess.checks(of: book, entries: table.entries.count)
+                + (relay?.checks ?? .none), logger: logger)
+        var siblings: [@Sendable () async throws -> Void] = loops.map { loop in
+            { await loop.run() }
+        }
+        siblings.append { await health.run() }
+        if let relay { siblings.append { await relay.run() } }
         let service = SchedulerService(
-            source: table, book: book, logger: logger,
-            siblings: loops.map { loop in { await loop.run() } })
+            source: table, book: book, logger: logger, siblings: siblings)
         logger.notice(
             "scheduler started", metadata: [LogKey.count: "\(table.entries.count)"])
         let process = SchedulerProcess(

@@ -234,7 +234,12 @@ extension SettingKey {
     private static let scheduler: [SettingKey] = [
         SettingKey(
             "scheduler.file", \.scheduler.file, .path, flag: "--schedule",
-            meaning: "The file with the schedule entries.")
+            meaning: "The file with the schedule entries."),
+        SettingKey(
+            "scheduler.relay", \.scheduler.relay, .truth,
+            meaning:
+                "Whether the scheduler relays the outbox when database.url is set; see `backhaul relay`."
+        ),
     ]
 
     private static let http: [SettingKey] = [

@@ -121,6 +121,8 @@ struct KeptSettings: Sendable, Equatable {
 /// What the scheduler fires.
 struct SchedulerSettings: Sendable, Equatable {
     var file = "config/schedule.yaml"
+    /// Whether the scheduler relays the outbox, where there is a database.
+    var relay = true
 }
 
 /// What outgoing HTTP requests may reach, and their bounds.
