@@ -68,7 +68,7 @@ package struct RetentionRepository: Sendable {
         var changes = PartitionChanges()
         let table = history.table
         do {
-            changes.made = try await pool.transaction { transaction in
+            changes.made = try await alone(with: table) { transaction in
                 let made = try await transaction.query(
                     """
                     select backhaul.empty_default(
@@ -80,13 +80,18 @@ package struct RetentionRepository: Sendable {
                     """)
                 return try made[0]["made"]
             }
-            let drop: PostgresQuery = """
-                select backhaul.drop_partitions(
-                    \(table)::text::regclass,
-                    (\(oldest)::timestamptz at time zone 'UTC')::date) as dropped
-                """
-            changes.dropped = try await pool.query(drop.named("retention.drop"))[0]["dropped"]
-        } catch let error as PostgresError where error.sqlState == .lockNotAvailable {
+            changes.dropped = try await alone(with: table) { transaction in
+                let dropped = try await transaction.query(
+                    """
+                    select backhaul.drop_partitions(
+                        \(table)::text::regclass,
+                        (\(oldest)::timestamptz at time zone 'UTC')::date) as dropped
+                    """)
+                return try dropped[0]["dropped"]
+            }
+        } catch let error as PostgresError
+            where error.sqlState == .lockNotAvailable || error.sqlState == .deadlockDetected
+        {
             changes.isPostponed = true
         }
         let unplaced: PostgresQuery = """
@@ -94,6 +99,23 @@ package struct RetentionRepository: Sendable {
             """
         changes.unplaced = try await pool.query(unplaced.named("retention.unplaced"))[0]["rows"]
         return changes
+    }
+
+    /// Runs `body` in a transaction, unless another run is at the days of the same table: 0 then.
+    ///
+    /// Two at once would lock each other out, each reading what the other one has to have for itself.
+    private func alone(
+        with table: String, _ body: (PostgresTransaction) async throws -> Int
+    ) async throws -> Int {
+        try await pool.transaction { transaction in
+            let lock = try await transaction.query(
+                """
+                select pg_try_advisory_xact_lock(
+                    hashtextextended(\("backhaul:days:" + table), 0)) as is_mine
+                """)
+            guard try lock[0]["is_mine"] else { return 0 }
+            return try await body(transaction)
+        }
     }
 
     // MARK: Rows

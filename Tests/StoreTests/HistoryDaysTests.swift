@@ -103,14 +103,24 @@ struct HistoryDaysTests {
         }
     }
 
-    @Test("two runs at once make each day once")
-    func twoRuns() async throws {
+    @Test("many runs at once make each day once, and drop each once")
+    func manyRuns() async throws {
         try await MigratedDatabase.with { (pool) async throws in
-            let made = try await withThrowingTaskGroup(of: Int.self) { group in
-                for _ in 0..<4 { group.addTask { try await Self.turn(pool).made } }
-                return try await group.reduce(0, +)
+            for later in [0, 60.0 * 86_400] {
+                // Strays as well, so that the default partition is read and then changed.
+                try await Self.log(1, at: Self.day.addingTimeInterval(later), pool)
+                let changes = try await withThrowingTaskGroup(of: PartitionChanges.self) { group in
+                    for _ in 0..<8 {
+                        group.addTask {
+                            try await Self.turn(pool, at: Self.day.addingTimeInterval(later))
+                        }
+                    }
+                    return try await group.reduce(into: []) { $0.append($1) }
+                }
+                #expect(changes.map(\.made).reduce(0, +) == 8)
+                #expect(changes.map(\.dropped).reduce(0, +) == (later > 0 ? 8 : 0))
+                #expect(changes.allSatisfy { !$0.isPostponed })
             }
-            #expect(made == 8)
         }
     }
 
