@@ -52,7 +52,7 @@ struct AlertOnBurnTests {
             #expect(result["jobs"] == 4)
             #expect(
                 run.sent.map(\.id.text).sorted().first
-                    == "sla.burn_alert/2026-07-10T00:10:00+00:00/0-of-4")
+                    == "sla.burn_alert:2026-07-10T00:10:00Z:0-of-4")
             for message in run.sent + run.sent {
                 _ = try await ScopedRun(time: HandClock(Self.now.addingTimeInterval(600)))
                     .finish(world.alert(), message.payload())

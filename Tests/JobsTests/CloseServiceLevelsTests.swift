@@ -71,6 +71,16 @@ struct CloseServiceLevelsTests {
         }
     }
 
+    @Test("results of services that are no longer under contract become final too")
+    func ended() async throws {
+        try await SweepWorld.with { (world) async throws in
+            _ = try await world.sweepAll()
+            _ = try await world.pool.query("update services set sla_policy_id = null")
+            #expect(try await Self.close(world) == 1)
+            #expect(try await world.finals() == [40, 0])
+        }
+    }
+
     @Test("killed at any step and run again, all is final and nothing doubled")
     func kills() async throws {
         for place in 0..<12 {

@@ -53,7 +53,7 @@ struct SweepFanOutTests {
             #expect(payloads.allSatisfy { $0.at == "2026-07-19T23:55:00+00:00" })
             #expect(
                 run.sent.map(\.id.text).sorted()
-                    == (0..<4).map { "sla.sweep/2026-07-19T23:55:00+00:00/2026-07/\($0)-of-4" })
+                    == (0..<4).map { "sla.sweep:2026-07-19T23:55:00Z:2026-07:\($0)-of-4" })
             #expect(run.sent.allSatisfy { $0.expires == nil })
         }
     }
@@ -70,7 +70,7 @@ struct SweepFanOutTests {
             #expect(Set(byHand.sent.map(\.id)).isDisjoint(with: first.sent.map(\.id)))
             // What no schedule sent has only its own id to go by.
             let untimed = try await Self.fanOut(world, id: "job-4", headers: [:])
-            #expect(untimed.sent.allSatisfy { $0.id.text.hasPrefix("sla.sweep/job-4/2026-07/") })
+            #expect(untimed.sent.allSatisfy { $0.id.text.hasPrefix("sla.sweep:job-4:2026-07:") })
         }
     }
 

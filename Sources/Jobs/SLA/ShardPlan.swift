@@ -79,11 +79,12 @@ struct ShardFanOut {
         kwargs["shards"] = .number(JSONNumber(shards))
         kwargs["at"] = .string(asOf.text)
         let parts = [job.text, origin, period, "\(shard)-of-\(shards)"].compactMap(\.self)
-        return Signature(job, kwargs: kwargs).id(JobID(parts.joined(separator: "/")))
+        return Signature(job, kwargs: kwargs).id(JobID(parts.joined(separator: ":")))
     }
 
-    /// The tick; of what no schedule sent, the job.
+    /// The tick; of what no schedule sent, the job. Without signs that an address would escape.
     private var origin: String {
-        asOf.isNow && context.id.text.utf8.count <= Self.maximumID ? context.id.text : asOf.text
+        asOf.isNow && context.id.text.utf8.count <= Self.maximumID
+            ? context.id.text : asOf.text.replacing("+00:00", with: "Z")
     }
 }
