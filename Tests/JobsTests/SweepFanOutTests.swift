@@ -74,6 +74,19 @@ struct SweepFanOutTests {
         }
     }
 
+    @Test("a due time that cannot be read, or lies ahead, is refused by the name of its header")
+    func badTick() async throws {
+        try await SweepWorld.with(services: 1) { (world) async throws in
+            for due in ["soon", "2026-07-20T01:00:00.000+00:00"] {
+                let failure = await #expect(throws: PermanentFailure.self) {
+                    _ = try await Self.fanOut(
+                        world, headers: ["backhaul_tick_due_at": .string(due)])
+                }
+                #expect(failure?.reason.hasPrefix("header backhaul_tick_due_at ") == true)
+            }
+        }
+    }
+
     @Test("the number of jobs follows the number of services, up to a limit; none without any")
     func size() async throws {
         let plan = ShardPlan()

@@ -82,7 +82,9 @@ struct ShardFanOut {
         return Signature(job, kwargs: kwargs).id(JobID(parts.joined(separator: ":")))
     }
 
-    /// The tick; of what no schedule sent, the job. Without signs that an address would escape.
+    /// The tick; of what no schedule sent, the job.
+    ///
+    /// Without signs that an address would escape.
     private var origin: String {
         asOf.isNow && context.id.text.utf8.count <= Self.maximumID
             ? context.id.text : asOf.text.replacing("+00:00", with: "Z")
