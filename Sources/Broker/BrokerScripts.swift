@@ -12,7 +12,7 @@ struct BrokerScripts: Sendable {
     let trigger = ticking("trigger", PackageResources.trigger_lua)
     let admit = ticking("admit", PackageResources.admit_lua)
     let strike = ticking("strike", PackageResources.strike_lua)
-    let relay = RedisScript(name: "relay", source: PackageResources.relay_lua)
+    let relay = settingAside("relay", PackageResources.relay_lua)
     let release = RedisScript(name: "release", source: PackageResources.release_lua)
     let replay = RedisScript(name: "replay", source: PackageResources.replay_lua)
     let page = RedisScript(name: "page", source: PackageResources.page_lua)

@@ -1,4 +1,4 @@
--- What schedule, retry, unstage and effects share: put in front of each of them.
+-- What schedule, retry, unstage, relay and effects share: put in front of each of them.
 -- KEYS: none of its own
 -- ARGV: none of its own; put_aside takes the delayed set, the hash of delayed messages, the due time
 --       in ms, `<job id>/<something unique>`, and the record: list, newline, message

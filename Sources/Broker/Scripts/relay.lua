@@ -66,13 +66,8 @@ for i = 1, messages do
   elseif not is_fit[list] then
     unfit[#unfit + 1] = i
   elseif due > now then
-    -- Under the id alone, so that whoever knows the id finds the message, unless one waits there.
-    local member, record = id, ARGV[first_list + list - 1] .. '\n' .. ARGV[at + 3]
-    if redis.call('HSETNX', KEYS[3], member, record) == 0 then
-      member = id .. '/' .. id
-      redis.call('HSET', KEYS[3], member, record)
-    end
-    redis.call('ZADD', KEYS[2], ARGV[at + 2], member)
+    put_aside(KEYS[2], KEYS[3], ARGV[at + 2], id .. '/' .. id,
+      ARGV[first_list + list - 1] .. '\n' .. ARGV[at + 3])
   else
     local push = pushes[list]
     push[#push + 1] = ARGV[at + 3]
