@@ -14,7 +14,7 @@ struct SchedulerProcess {
         case again
     }
 
-    /// Without a round for this long its loop is stuck; rounds are at most 10 s apart, and a command
+    /// Without a round for this long its loop is stuck; rounds are a second apart, and a command
     /// has at most 10 s by default.
     static let roundAgeLimit = Duration.seconds(60)
 

@@ -42,7 +42,10 @@ struct ScheduleReader {
             problems.add(line: nil, entry: name, "is empty")
         }
         if let error = problems.error { throw error }
-        guard let entry else { preconditionFailure("an entry was refused without a reason") }
+        guard let entry else {
+            problems.add(line: nil, entry: name, "cannot be read")
+            throw ScheduleProblems(problems: problems.problems)
+        }
         return entry
     }
 

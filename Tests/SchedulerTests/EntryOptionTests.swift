@@ -2,6 +2,7 @@ import Broker
 import Foundation
 import JobModel
 import Scheduler
+import TestSupport
 import Testing
 
 @Suite("Options of a schedule entry")
@@ -284,5 +285,52 @@ struct StoredDefinitionTests {
         #expect(
             try problems(String(repeating: "#", count: 64 * 1024 + 1))
                 == ["stored: entry \"a\": is larger than 65536 bytes"])
+    }
+
+    @Test("a text gone wrong anywhere is read or refused, and what is read has bounded ticks")
+    func fuzz() throws {
+        let seed = UInt64.random(in: .min ... .max)
+        var random = RepeatableRandom(seed: seed)
+        let text = """
+            job: sla.sweep
+            crontab: "*/5 0-6 * * mon-fri"
+            timezone: Europe/Berlin
+            kwargs: {from: "{{ window.start | unix }}", to: ["{{ tick.due_at }}", 1.5]}
+            starts: 2026-03-29T02:30
+            ends: 2027-01-01
+            jitter: 5m
+            misfire: run_all
+            misfire_limit: 12
+            overlap: skip
+            """
+        let alphabet = Array("{}[]|:.,-*/\\\"' \n0129azZ_é")
+        var (accepted, refused) = (0, 0)
+        for _ in 0..<600 {
+            var characters = Array(text)
+            for _ in 0..<Int.random(in: 1...2, using: &random) {
+                let index = Int.random(in: 0..<characters.count, using: &random)
+                let other = alphabet.randomElement(using: &random) ?? " "
+                switch Int.random(in: 0..<3, using: &random) {
+                case 0: characters.insert(other, at: index)
+                case 1: characters.remove(at: index)
+                default: characters[index] = other
+                }
+            }
+            do throws(ScheduleProblems) {
+                let entry = try ScheduleEntry.read(
+                    name: "a", definition: String(characters), label: "stored")
+                for tick in entry.upcoming(after: instant("2026-01-01T00:00:00Z"), limit: 3) {
+                    let message = Tick(entry: entry, dueAt: tick.dueAt)
+                        .message(id: JobID("1"), at: tick.firesAt)
+                    #expect(message.body.kwargs.count == entry.kwargs.count, "seed \(seed)")
+                    #expect(tick.firesAt >= tick.dueAt, "seed \(seed)")
+                }
+                accepted += 1
+            } catch {
+                #expect(!error.problems.isEmpty, "seed \(seed): \(String(characters))")
+                refused += 1
+            }
+        }
+        #expect(accepted > 20 && refused > 200, "seed \(seed): \(accepted), \(refused)")
     }
 }

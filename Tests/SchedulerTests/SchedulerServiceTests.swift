@@ -70,6 +70,7 @@ struct SchedulerServiceTests {
         #expect(message.headers["celery_beat_task"] == .bool(true))
         #expect(
             message.headers["backhaul_tick_due_at"] == .string("2026-05-02T12:01:00.000+00:00"))
+        #expect(message.headers["backhaul_schedule"] == .string("report"))
         #expect(UUID(uuidString: message.id.text) != nil)
         #expect(message.id.text == message.id.text.lowercased())
 
