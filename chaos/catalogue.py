@@ -51,7 +51,7 @@ SCENARIOS = [
         fsync="always",
     ),
     Scenario("chords", "chords whose workers are killed", 60, chords.chords, least=60),
-    Scenario("outbox", "relays killed, a tenth rolled back", 130, outbox.outbox, least=30),
+    Scenario("outbox", "relays killed, a tenth rolled back", 160, outbox.outbox, least=30),
     # The longest and the most idle first: it meets the storm of kills.
     Scenario(
         "schedulers", "a scheduler killed every second", 135, schedulers.schedulers,

@@ -121,7 +121,7 @@ def check_marks(run: Run, fleet: Fleet, kills: int, written: Written) -> None:
     )
     latest = max((score / 1000 - time.time() for _, score in doubtful), default=0.0)
     outcome.check(
-        "marks", "the last of them is forgotten in, days", f"{latest / 86400:.1f}",
+        "marks", "days until the last of them is forgotten", f"{latest / 86400:.1f}",
         latest <= _DOUBT_LIMIT,
     )
 
