@@ -18,7 +18,7 @@ struct SchedulerProcess {
     /// has at most 10 s by default.
     static let roundAgeLimit = Duration.seconds(60)
 
-    let entries: Int
+    let entries: @Sendable () -> Int
     let ledger: ObservedLedger
     let notice: ProgressNotice
     let checkSettings: @Sendable () -> String?
@@ -33,7 +33,7 @@ struct SchedulerProcess {
         }
         let (ledger, entries) = (ledger, entries)
         let pulse = Pulse(
-            of: Pulse.Subject(report: { Self.report(ledger, entries: entries) }),
+            of: Pulse.Subject(report: { Self.report(ledger, entries: entries()) }),
             lifeline: Lifeline(), isSupervised: false, notice: notice, recycling: RecyclingRule(),
             grace: .zero, logger: logger)
         defer {

@@ -83,6 +83,8 @@ package struct RedisKeys: Sendable, Equatable {
     package var presence: String { prefix + "backhaul:presence" }
     /// Hash: schedule entry → due time in ms of its newest tick.
     package var ticks: String { prefix + "backhaul:ticks" }
+    /// String: the stored schedule entries as a scheduler last read them (JSON).
+    package var knownSchedule: String { prefix + "backhaul:schedule:known" }
     /// String: the greatest fence given so far.
     package var fence: String { prefix + "backhaul:fence" }
     /// Sorted set: id of a job that is to end → time in ms it was asked for.
@@ -168,7 +170,7 @@ extension RedisKeys {
             (delayedMessages, "hash"), (workers, "zset"), (presence, "hash"), (ticks, "hash"),
             (counters, "hash"), (fence, "string"), (cancelled, "zset"), (openChords, "zset"),
             (openChordEntries, "hash"), (staging, "zset"),
-            (revoked, "zset"), (revokedStamps, "zset"),
+            (revoked, "zset"), (revokedStamps, "zset"), (knownSchedule, "string"),
         ] + Grave.allCases.flatMap { [(graveOrder($0), "zset"), (graveEntries($0), "hash")] }
     }
 

@@ -22,8 +22,7 @@ package struct SchedulerService: Sendable {
         package var ahead: [String] = []
     }
 
-    private let beat: Beat
-    private let names: [String]
+    private let source: any ScheduleSource
     private let ledger: any TickLedger
     private let options: SchedulerOptions
     private let time: any TimeSource
@@ -35,7 +34,7 @@ package struct SchedulerService: Sendable {
     /// Makes a service; nothing runs until `run()`.
     ///
     /// - Parameters:
-    ///   - table: the schedule.
+    ///   - source: the schedule, asked before each round.
     ///   - ledger: where ticks are recorded, shared by all schedulers.
     ///   - options: limits and waits.
     ///   - time: the wall clock that decides what is due.
@@ -45,13 +44,12 @@ package struct SchedulerService: Sendable {
     ///     the ledger decides by entry and due time.
     ///   - siblings: loops that live and die with the scheduler, such as promoting delayed jobs.
     package init(
-        table: ScheduleTable, ledger: any TickLedger, options: SchedulerOptions = .init(),
+        source: any ScheduleSource, ledger: any TickLedger, options: SchedulerOptions = .init(),
         time: any TimeSource = SystemTime(), clock: any Clock<Duration> = ContinuousClock(),
         logger: Logger, makeID: @escaping @Sendable () -> JobID = Self.randomID,
         siblings: [@Sendable () async throws -> Void] = []
     ) {
-        beat = Beat(entries: table.entries, grace: options.misfireGrace)
-        names = table.entries.map(\.name)
+        self.source = source
         self.ledger = ledger
         self.options = options
         self.time = time
@@ -83,7 +81,10 @@ package struct SchedulerService: Sendable {
     /// - Throws: `BrokerError` when Redis cannot be reached; ticks not enqueued stay due.
     package func runOnce() async throws(BrokerError) -> RoundReport {
         let now = time.now
-        let round = beat.round(at: now, lastTicks: try await lastTicks(at: now))
+        let beat = Beat(
+            entries: source.entries.filter { !$0.isPaused }, grace: options.misfireGrace)
+        let names = beat.entries.map(\.name)
+        let round = beat.round(at: now, lastTicks: try await lastTicks(of: names, at: now))
         var report = RoundReport(nextDue: round.nextDue, ahead: round.ahead)
         for tick in round.due {
             let message = tick.message(id: makeID(), at: now)
@@ -105,7 +106,9 @@ package struct SchedulerService: Sendable {
     }
 
     /// The last ticks of all entries, with those that are new registered as of `now`.
-    private func lastTicks(at now: Date) async throws(BrokerError) -> [String: Date] {
+    private func lastTicks(
+        of names: [String], at now: Date
+    ) async throws(BrokerError) -> [String: Date] {
         guard !names.isEmpty else { return [:] }
         let known = try await ledger.lastTicks(of: names)
         let new = names.filter { known[$0] == nil }

@@ -21,5 +21,8 @@ package enum Migrations {
         Migration(
             6, "schema", up: PackageResources.m0006_schema_up_sql,
             down: PackageResources.m0006_schema_down_sql),
+        Migration(
+            7, "schedule", up: PackageResources.m0007_schedule_up_sql,
+            down: PackageResources.m0007_schedule_down_sql),
     ]
 }

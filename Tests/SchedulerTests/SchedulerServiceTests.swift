@@ -26,7 +26,7 @@ struct SchedulerServiceTests {
         _ entries: [ScheduleEntry], siblings: [@Sendable () async throws -> Void] = []
     ) -> SchedulerService {
         SchedulerService(
-            table: ScheduleTable(entries: entries), ledger: ledger, time: time,
+            source: ScheduleTable(entries: entries), ledger: ledger, time: time,
             clock: VirtualClock(time: time), logger: log.logger,
             siblings: siblings)
     }

@@ -209,7 +209,13 @@ extension SettingKey {
     private static let scheduler: [SettingKey] = [
         SettingKey(
             "scheduler.file", \.scheduler.file, .path, flag: "--schedule",
-            meaning: "The file with the schedule entries.")
+            meaning: "The file with the schedule entries."),
+        SettingKey(
+            "scheduler.refresh_seconds", \.scheduler.refresh, .seconds(0.1...3600),
+            meaning: "How often a scheduler looks for entries changed by backhaul schedule."),
+        SettingKey(
+            "scheduler.history", \.scheduler.keepsHistory, .truth,
+            meaning: "Whether what became of each tick is kept in PostgreSQL."),
     ]
 
     private static let http: [SettingKey] = [

@@ -110,6 +110,10 @@ struct KeptSettings: Sendable, Equatable {
 /// What the scheduler fires.
 struct SchedulerSettings: Sendable, Equatable {
     var file = "config/schedule.yaml"
+    /// How often stored entries are looked at.
+    var refresh: Duration = .seconds(5)
+    /// Whether PostgreSQL keeps what became of each tick.
+    var keepsHistory = true
 }
 
 /// What outgoing HTTP requests may reach, and their bounds.

@@ -1,0 +1,128 @@
+package import Foundation
+
+/// One line that the scheduler's log says of a tick.
+package struct TickLine: Sendable, Equatable {
+    package enum Event: Sendable, Equatable {
+        /// What was decided, under its name in the table.
+        case decided(String)
+        /// How the job ended for good.
+        case ended(String)
+    }
+
+    /// What is decided for good when a tick waits for the end of an earlier job: nothing.
+    package static let waiting = "waiting"
+    /// The outcome of a run by hand, which is no tick.
+    package static let triggered = "triggered"
+
+    package var entry: String
+    package var dueAt: Date
+    package var at: Date
+    package var job: String?
+    package var event: Event
+    package var missed: Int
+
+    package init(
+        entry: String, dueAt: Date, at: Date, job: String?, event: Event, missed: Int = 0
+    ) {
+        self.entry = entry
+        self.dueAt = dueAt
+        self.at = at
+        self.job = job
+        self.event = event
+        self.missed = missed
+    }
+}
+
+/// What became of one tick.
+package struct TickRow: Sendable, Equatable {
+    package var entry: String
+    package var dueAt: Date
+    /// When the outcome was decided; for a job, when it was enqueued. Nil when only its end is known.
+    package var decidedAt: Date?
+    package var job: String?
+    /// `enqueued`, `waiting`, `overlapped`, `misfire`, `holiday`, `paused` or `triggered`.
+    package var outcome: String
+    /// Ticks before it that were given up with it.
+    package var missed: Int
+    package var endedAt: Date?
+    /// In Celery's words: `SUCCESS`, `FAILURE`, `REVOKED`, …
+    package var endedState: String?
+
+    package init(
+        entry: String, dueAt: Date, decidedAt: Date?, job: String?, outcome: String,
+        missed: Int = 0, endedAt: Date? = nil, endedState: String? = nil
+    ) {
+        self.entry = entry
+        self.dueAt = dueAt
+        self.decidedAt = decidedAt
+        self.job = job
+        self.outcome = outcome
+        self.missed = missed
+        self.endedAt = endedAt
+        self.endedState = endedState
+    }
+
+    /// Whether it was run by hand.
+    package var isRun: Bool { outcome == TickLine.triggered }
+
+    /// How late the outcome was decided.
+    package var lateness: TimeInterval? { decidedAt.map { $0.timeIntervalSince(dueAt) } }
+}
+
+extension TickRow {
+    /// The rows that lines amount to, oldest line first; each tick once.
+    ///
+    /// An end whose tick is not among the lines makes a row without a time of decision.
+    package static func folded(_ lines: [TickLine]) -> [TickRow] {
+        var rows: [TickRow] = []
+        var places: [TickKey: Int] = [:]
+        for line in lines {
+            let key = TickKey(line)
+            switch line.event {
+            case .decided(let outcome):
+                var row = TickRow(
+                    entry: line.entry, dueAt: line.dueAt, decidedAt: line.at, job: line.job,
+                    outcome: outcome, missed: line.missed)
+                guard let place = places[key] else {
+                    places[key] = rows.count
+                    rows.append(row)
+                    continue
+                }
+                // A tick that waited keeps what was given up with it when it is enqueued.
+                row.missed = max(row.missed, rows[place].missed)
+                row.endedAt = rows[place].endedAt
+                row.endedState = rows[place].endedState
+                if outcome != TickLine.waiting || rows[place].outcome == TickLine.waiting {
+                    rows[place] = row
+                }
+            case .ended(let state):
+                let own = TickKey(line, run: line.job ?? "")
+                let isTicks = places[key].map { rows[$0].job == line.job } ?? false
+                let place = places[own] ?? (isTicks ? places[key] : nil) ?? rows.count
+                if place == rows.count {
+                    places[own] = place
+                    rows.append(
+                        TickRow(
+                            entry: line.entry, dueAt: line.dueAt, decidedAt: nil, job: line.job,
+                            outcome: "enqueued"))
+                }
+                rows[place].endedAt = line.at
+                rows[place].endedState = state
+            }
+        }
+        return rows
+    }
+}
+
+/// What identifies a row: a tick by entry and due time, a run by hand by its job as well.
+struct TickKey: Hashable {
+    let entry: String
+    let dueAt: Date
+    let run: String
+
+    init(_ line: TickLine, run: String? = nil) {
+        entry = line.entry
+        dueAt = line.dueAt
+        self.run = run ?? (line.event == .decided(TickLine.triggered) ? line.job ?? "" : "")
+    }
+}
