@@ -164,7 +164,8 @@ let package = Package(
             "BackhaulTests",
             [
                 "Backhaul", "JobModel", "Redis", "Postgres", "HTTP", "Broker", "Store", "Worker",
-                "Telemetry", "Health", "Supervisor", "ProcessControl", "Mailbox", "TestSupport",
+                "Scheduler", "Telemetry", "Health", "Supervisor", "ProcessControl", "Mailbox",
+                "TestSupport",
                 arguments, log,
             ]),
         tests(

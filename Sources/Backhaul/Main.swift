@@ -17,7 +17,8 @@ struct Main: AsyncParsableCommand {
             """,
         version: VersionCommand.version,
         subcommands: [
-            WorkerCommand.self, SchedulerCommand.self, ScheduleCommand.self, EnqueueCommand.self, JobCommand.self,
+            WorkerCommand.self, SchedulerCommand.self, ScheduleCommand.self, EnqueueCommand.self,
+            JobCommand.self,
             QuarantineCommand.self, DeadCommand.self, ChordCommand.self, DoctorCommand.self,
             MigrateCommand.self,
             SettingsCommand.self, VersionCommand.self,

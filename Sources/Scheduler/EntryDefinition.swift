@@ -34,10 +34,9 @@ package struct EntryDefinition: Sendable, Equatable {
 extension ScheduleEntry {
     /// Reads an entry from its settings alone.
     ///
-    /// - Parameters:
-    ///   - label: what stands for the file's name in messages.
-    ///   - zone: the zone of a crontab that names none.
-    ///   - jobs: see ``ScheduleTable/init(file:jobs:)``.
+    /// `label` is what stands for the file's name in messages, `zone` the zone of a crontab that names
+    /// none; of `jobs`, see ``ScheduleTable/init(file:jobs:)``.
+    ///
     /// - Throws: `ScheduleProblems` with everything that is wrong.
     package static func read(
         name: String, definition: String, label: String, zone: TimeZone = .gmt,

@@ -18,8 +18,8 @@ package final class StoredEntries: ScheduleSource {
         package var refresh = Duration.seconds(5)
         /// Between two looks while nothing is known at all.
         package var retry = Duration.seconds(1)
-        /// The copy in Redis is written again after this long, in case Redis lost it.
-        package var copyAge = Duration.seconds(60)
+        /// The copy in Redis is written again after so many looks, in case Redis lost it.
+        package var looksPerCopy = 12
 
         package init() {}
     }
@@ -29,8 +29,8 @@ package final class StoredEntries: ScheduleSource {
         var book: ScheduleBook?
         var records: [ScheduleRecord] = []
         var fingerprint: String?
-        /// When the copy was written; nil when it is not what is known.
-        var copiedAt: ContinuousClock.Instant?
+        /// Looks since the copy was written; nil when it is not what is known.
+        var looksSinceCopy: Int?
         var isAway = false
         var isHeld = false
         var reported: Set<String> = []
@@ -103,7 +103,7 @@ package final class StoredEntries: ScheduleSource {
             state.book = book
             state.records = records
             state.fingerprint = fingerprint
-            if isChanged { state.copiedAt = nil }
+            if isChanged { state.looksSinceCopy = nil }
             state.isHeld = false
             var problems: [String: String] = [:]
             for item in book.items {
@@ -127,18 +127,18 @@ package final class StoredEntries: ScheduleSource {
     }
 
     private func copy() async {
-        let now = ContinuousClock.now
         let records: [ScheduleRecord]? = state.withLock { state in
-            guard let copiedAt = state.copiedAt, now - copiedAt < options.copyAge else {
+            guard let looks = state.looksSinceCopy, looks + 1 < options.looksPerCopy else {
                 return state.records
             }
+            state.looksSinceCopy = looks + 1
             return nil
         }
         guard let records else { return }
         do throws(BrokerError) {
             try await broker.keepKnownSchedule(KnownSchedule(records).json)
             state.withLock { state in
-                if state.records == records { state.copiedAt = now }
+                if state.records == records { state.looksSinceCopy = 0 }
             }
         } catch {
             // The rounds tell of an outage of Redis; the copy is tried again with the next look.

@@ -55,7 +55,7 @@ package struct TickArchive: Sendable {
                 let moved = try await runOnce()
                 if failures > 0 { logger.notice("history of ticks is kept again") }
                 failures = 0
-                if moved == options.batch { pause = .zero }
+                if moved > options.batch / 2 { pause = .zero }
             } catch {
                 if Task.isCancelled { return }
                 if failures == 0 { note(error) }

@@ -61,7 +61,7 @@ package struct ScheduleRepository: Sendable {
 
     // MARK: Changing
 
-    /// Stores a new entry; one of that name is refused, or changed if `replacing`. A pause stays.
+    /// Stores a new entry; one of that name is refused, or changed if `replacing`, and stays paused.
     package func add(
         _ name: String, definition: String, replacing: Bool = false, by who: String, at now: Date
     ) async throws(PostgresError) -> ScheduleEdit {

@@ -37,7 +37,7 @@ package struct TickLine: Sendable, Equatable {
 package struct TickRow: Sendable, Equatable {
     package var entry: String
     package var dueAt: Date
-    /// When the outcome was decided; for a job, when it was enqueued. Nil when only its end is known.
+    /// When the outcome was decided, for a job when it was enqueued; nil when only its end is known.
     package var decidedAt: Date?
     package var job: String?
     /// `enqueued`, `waiting`, `overlapped`, `misfire`, `holiday`, `paused` or `triggered`.
@@ -45,7 +45,7 @@ package struct TickRow: Sendable, Equatable {
     /// Ticks before it that were given up with it.
     package var missed: Int
     package var endedAt: Date?
-    /// In Celery's words: `SUCCESS`, `FAILURE`, `REVOKED`, …
+    /// `SUCCESS`, `FAILURE`, `REVOKED` or another of Celery's words.
     package var endedState: String?
 
     package init(
@@ -76,31 +76,29 @@ extension TickRow {
     package static func folded(_ lines: [TickLine]) -> [TickRow] {
         var rows: [TickRow] = []
         var places: [TickKey: Int] = [:]
+        var jobs: [TickJob: Int] = [:]
         for line in lines {
-            let key = TickKey(line)
+            let job = line.job.map { TickJob(entry: line.entry, job: $0) }
+            let place: Int
             switch line.event {
             case .decided(let outcome):
                 var row = TickRow(
                     entry: line.entry, dueAt: line.dueAt, decidedAt: line.at, job: line.job,
                     outcome: outcome, missed: line.missed)
-                guard let place = places[key] else {
-                    places[key] = rows.count
+                let key = TickKey(line)
+                place = places[key] ?? rows.count
+                places[key] = place
+                if place == rows.count {
                     rows.append(row)
-                    continue
-                }
-                // A tick that waited keeps what was given up with it when it is enqueued.
-                row.missed = max(row.missed, rows[place].missed)
-                row.endedAt = rows[place].endedAt
-                row.endedState = rows[place].endedState
-                if outcome != TickLine.waiting || rows[place].outcome == TickLine.waiting {
-                    rows[place] = row
+                } else {
+                    // A tick that waited keeps what was given up with it when it is enqueued.
+                    row.missed = max(row.missed, rows[place].missed)
+                    if outcome != TickLine.waiting { rows[place] = row }
                 }
             case .ended(let state):
-                let own = TickKey(line, run: line.job ?? "")
-                let isTicks = places[key].map { rows[$0].job == line.job } ?? false
-                let place = places[own] ?? (isTicks ? places[key] : nil) ?? rows.count
+                // By the job: a run by hand says the due time of the tick that it stands for.
+                place = job.flatMap { jobs[$0] } ?? rows.count
                 if place == rows.count {
-                    places[own] = place
                     rows.append(
                         TickRow(
                             entry: line.entry, dueAt: line.dueAt, decidedAt: nil, job: line.job,
@@ -109,20 +107,27 @@ extension TickRow {
                 rows[place].endedAt = line.at
                 rows[place].endedState = state
             }
+            if let job { jobs[job] = place }
         }
         return rows
     }
 }
 
+/// The job of an entry.
+private struct TickJob: Hashable {
+    let entry: String
+    let job: String
+}
+
 /// What identifies a row: a tick by entry and due time, a run by hand by its job as well.
-struct TickKey: Hashable {
+private struct TickKey: Hashable {
     let entry: String
     let dueAt: Date
     let run: String
 
-    init(_ line: TickLine, run: String? = nil) {
+    init(_ line: TickLine) {
         entry = line.entry
         dueAt = line.dueAt
-        self.run = run ?? (line.event == .decided(TickLine.triggered) ? line.job ?? "" : "")
+        run = line.event == .decided(TickLine.triggered) ? line.job ?? "" : ""
     }
 }

@@ -36,8 +36,9 @@ package struct TickHistoryRepository: Sendable {
         _ = try await pool.batch(queries)
     }
 
-    /// What was decided. A tick that waits is not final, whatever the order of writers; an end that is
-    /// known already stays.
+    /// What was decided; an end that is known already stays.
+    ///
+    /// A tick that waits is not final, whatever the order of writers.
     private static func insert(_ rows: [TickRow]) -> PostgresQuery {
         """
         insert into backhaul.ticks as t (entry, due_at, run, decided_at, job_id, outcome, missed)
@@ -59,7 +60,9 @@ package struct TickHistoryRepository: Sendable {
         """
     }
 
-    /// How jobs ended: the row of that job, else the tick's.
+    /// How jobs ended: in the row of that job, else in that of the tick, if it has no other job.
+    ///
+    /// The job of a run by hand says the due time of the tick that it stands for, which is earlier.
     private static func end(_ rows: [TickRow]) -> PostgresQuery {
         """
         insert into backhaul.ticks as t
@@ -67,20 +70,25 @@ package struct TickHistoryRepository: Sendable {
         select distinct on (entry, due_at, run)
             entry, due_at, run, job_id, outcome, ended_at, ended_state
         from (
-            select fresh.*, coalesce((
-                select k.run from backhaul.ticks k
-                where k.entry = fresh.entry and k.due_at = fresh.due_at
-                    and k.job_id = fresh.job_id
-                limit 1), '') as run
+            select fresh.entry, coalesce(known.due_at, fresh.due_at) as due_at,
+                coalesce(known.run, '') as run, job_id, outcome, ended_at, ended_state,
+                known.run is not null as is_known
             from unnest(
                 \(rows.map(\.entry)), \(rows.map(\.dueAt)), \(rows.map(\.job)),
                 \(rows.map(\.outcome)), \(rows.map(\.endedAt)), \(rows.map(\.endedState))
             ) fresh (entry, due_at, job_id, outcome, ended_at, ended_state)
+            left join lateral (
+                select k.due_at, k.run from backhaul.ticks k
+                where k.entry = fresh.entry and k.job_id = fresh.job_id
+                    and k.due_at between fresh.due_at and fresh.ended_at
+                order by k.due_at limit 1
+            ) known on true
         ) found
-        order by entry, due_at, run, ended_at desc
+        order by entry, due_at, run, is_known desc, ended_at desc
         on conflict (entry, due_at, run) do update
         set ended_at = excluded.ended_at, ended_state = excluded.ended_state,
-            job_id = coalesce(t.job_id, excluded.job_id)
+            job_id = excluded.job_id
+        where t.job_id is null or t.job_id = excluded.job_id
         """
     }
 

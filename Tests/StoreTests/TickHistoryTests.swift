@@ -65,18 +65,24 @@ struct TickHistoryTests {
 
     @Test("runs by hand are rows of their own, also at one time, and each has its own end")
     func triggered() async throws {
-        try await with { history in
-            try await history.add([
-                line(.decided("enqueued"), job: "tick"),
-                line(.decided(TickLine.triggered), at: 0, job: "x"),
-                line(.decided(TickLine.triggered), at: 0, job: "y"),
-            ])
-            try await history.add([
-                line(.ended("FAILURE"), job: "y"), line(.ended("SUCCESS"), job: "tick"),
-            ])
-            let ends = Dictionary(
-                uniqueKeysWithValues: try await all(history).map { ($0.job ?? "", $0.endedState) })
-            #expect(ends == ["tick": "SUCCESS", "x": nil, "y": "FAILURE"])
+        // They say the due time of the tick that they stand for, and end it or a run: not both.
+        let lines = [
+            line(.decided("enqueued"), job: "tick"),
+            line(.decided(TickLine.triggered), due: 30, at: 0, job: "x"),
+            line(.decided(TickLine.triggered), due: 30, at: 0, job: "y"),
+            line(.ended("FAILURE"), at: 40, job: "y"), line(.ended("SUCCESS"), at: 41, job: "tick"),
+            line(.ended("REVOKED"), at: 42, job: "nobody's"),
+        ]
+        for parts in [
+            [lines], lines.map { [$0] }, [Array(lines[3...]), Array(lines[..<3]), lines],
+        ] {
+            try await with { history in
+                for part in parts { try await history.add(part) }
+                let ends = Dictionary(
+                    uniqueKeysWithValues: try await all(history).filter { $0.decidedAt != nil }
+                        .map { ($0.job ?? "", $0.endedState) })
+                #expect(ends == ["tick": "SUCCESS", "x": nil, "y": "FAILURE"])
+            }
         }
     }
 

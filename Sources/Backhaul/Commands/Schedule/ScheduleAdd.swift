@@ -10,9 +10,9 @@ struct ScheduleAdd: AsyncParsableCommand {
         commandName: "add",
         abstract: "Store a new entry, for running schedulers and those to come.",
         discussion: """
-            Settings are those of the schedule file, by flags, as key=value, or all together in
-            a file: YAML or JSON, what stands below an entry's name. Its first tick is the
-            first one due after it is seen.
+            Settings are those of the schedule file, by flags, as key=value, or all together
+            in a file: YAML or JSON, what stands below an entry's name. Its first tick is
+            the first one due after it is seen.
 
             Examples:
               backhaul schedule add nightly --job reports.daily --crontab "0 3 * * *"

@@ -11,9 +11,9 @@ struct ScheduleHistory: AsyncParsableCommand {
         commandName: "history",
         abstract: "List ticks that were: when they were due, how late, and what became of them.",
         discussion: """
-            From the history in PostgreSQL, and the newest from Redis. An outcome is enqueued,
-            waiting, overlapped, misfire, holiday, paused or triggered; or the state in which
-            the job ended, such as SUCCESS or FAILURE.
+            From the history in PostgreSQL, and the newest from Redis. An outcome is
+            enqueued, waiting, overlapped, misfire, holiday, paused or triggered; or the
+            state in which the job ended, such as SUCCESS or FAILURE.
 
             Examples:
               backhaul schedule history

@@ -10,8 +10,9 @@ struct ScheduleRun: AsyncParsableCommand {
         commandName: "run",
         abstract: "Enqueue an entry's job now, besides its ticks; prints the job's id.",
         discussion: """
-            Its arguments are those of the newest tick that is due. Its schedule goes on as if
-            nothing had happened; a paused entry stays paused, and overlap is not looked at.
+            Its arguments are those of the newest tick that is due. Its schedule goes on as
+            if nothing had happened; a paused entry stays paused, and overlap is not looked
+            at.
 
             Examples:
               backhaul schedule run sla-sweep

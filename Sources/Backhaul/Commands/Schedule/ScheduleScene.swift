@@ -89,35 +89,26 @@ extension SharedOptions {
         _ body: (ScheduleScene, ScheduleRepository) async throws -> Value
     ) async throws -> Value {
         let loaded = try load(adding: flags.flagValues)
-        let url: Secret
-        do { url = try loaded.databaseURL() } catch { throw error.exit() }
-        let address = loaded.settings.database.options(url: url).address
-        return try await scene(
-            flags,
-            { scene in
-                guard let repository = scene.repository else {
-                    preconditionFailure("a database that is set has a repository")
-                }
-                do {
-                    let value = try await body(scene, repository)
-                    let known = KnownSchedule(try await repository.all())
-                    // Not an error: schedulers do the same within seconds.
-                    try? await scene.broker.keepKnownSchedule(known.json)
-                    return value
-                } catch let error as PostgresError {
-                    throw CommandFailure(error, address: address)
-                }
+        do { _ = try loaded.databaseURL() } catch { throw error.exit() }
+        let change = { (scene: ScheduleScene) in
+            guard let repository = scene.repository else {
+                preconditionFailure("a database that is set has a repository")
             }
-        ) { composition, table, pool, broker in
+            let value = try await body(scene, repository)
+            let known = KnownSchedule(try await repository.all())
+            // Not an error: schedulers do the same within seconds.
+            try? await scene.broker.keepKnownSchedule(known.json)
+            return value
+        }
+        return try await scene(flags, change) { composition, table, pool, broker in
             guard let pool else { preconditionFailure("a database that is set has a pool") }
             let repository = ScheduleRepository(pool: pool)
             let records: [ScheduleRecord]
             do throws(PostgresError) { records = try await repository.all() } catch {
-                throw error.sqlState == .undefinedTable
-                    ? CommandFailure(
-                        "the database has no tables for the schedule",
-                        advice: "run `backhaul migrate up`")
-                    : CommandFailure(error, address: address)
+                guard error.sqlState == .undefinedTable else { throw error }
+                throw CommandFailure(
+                    "the database has no tables for the schedule",
+                    advice: "run `backhaul migrate up`")
             }
             return ScheduleScene(
                 settings: composition.settings, table: table,

@@ -10,7 +10,7 @@ struct ScheduleSimulate: AsyncParsableCommand {
         commandName: "simulate",
         abstract: "List every tick of the days to come, and how many each entry has.",
         discussion: """
-            Enqueues nothing. Stops after \(ScheduleForecast.maximumTicks) ticks, and says so.
+            Enqueues nothing. Stops after 100,000 ticks, and says so.
 
             Examples:
               backhaul schedule simulate --days 30

@@ -74,8 +74,9 @@ struct TickView: Sendable {
 
 extension TickRow {
     fileprivate func isSame(as other: TickRow) -> Bool {
-        guard entry == other.entry, dueAt == other.dueAt else { return false }
-        return isRun || other.isRun ? job == other.job : true
+        guard entry == other.entry else { return false }
+        if let job, job == other.job { return true }
+        return dueAt == other.dueAt && !isRun && !other.isRun && (job == nil || other.job == nil)
     }
 
     fileprivate func matches(_ filter: TickHistoryRepository.Filter) -> Bool {
