@@ -15,11 +15,10 @@ extension RedisBroker {
 
     /// Replaces the copy.
     package func keepKnownSchedule(_ json: [UInt8]) async throws(BrokerError) {
-        guard json.count <= Self.maximumKnownScheduleBytes else {
+        let limit = Self.maximumKnownScheduleBytes
+        guard json.count <= limit else {
             throw BrokerError(
-                code: .refused,
-                message: "the stored schedule is larger than \(Self.maximumKnownScheduleBytes) bytes"
-            )
+                code: .refused, message: "the stored schedule is larger than \(limit) bytes")
         }
         var command = RedisCommand("SET", keys.knownSchedule)
         command.append(json)
