@@ -92,7 +92,9 @@ let package = Package(
             ]),
         library(
             "Worker", ["JobModel", "Broker", "Mailbox", "Telemetry", "ProcessControl", log]),
-        library("Scheduler", ["JobModel", "Broker", "Store", "Postgres", yaml, log]),
+        library(
+            "Scheduler",
+            ["JobModel", "Broker", "Store", "Postgres", "Mailbox", yaml, log]),
         library(
             "Relay",
             ["JobModel", "Broker", "Store", "Postgres", "Telemetry", "Mailbox", log]),
@@ -163,7 +165,8 @@ let package = Package(
             "BackhaulTests",
             [
                 "Backhaul", "JobModel", "Redis", "Postgres", "HTTP", "Broker", "Store", "Worker",
-                "Telemetry", "Health", "Supervisor", "ProcessControl", "Mailbox", "TestSupport",
+                "Scheduler", "Telemetry", "Health", "Supervisor", "ProcessControl", "Mailbox",
+                "TestSupport",
                 arguments, log,
             ]),
         tests(

@@ -17,9 +17,10 @@ struct Main: AsyncParsableCommand {
             """,
         version: VersionCommand.version,
         subcommands: [
-            WorkerCommand.self, SchedulerCommand.self, RelayCommand.self, EnqueueCommand.self,
-            JobCommand.self, DelayedCommand.self, QuarantineCommand.self, DeadCommand.self,
-            ChordCommand.self, OutboxCommand.self, InboxCommand.self, DoctorCommand.self,
+            WorkerCommand.self, SchedulerCommand.self, ScheduleCommand.self, RelayCommand.self,
+            EnqueueCommand.self, JobCommand.self, DelayedCommand.self, QuarantineCommand.self,
+            DeadCommand.self, ChordCommand.self, OutboxCommand.self, InboxCommand.self,
+            DoctorCommand.self,
             MigrateCommand.self,
             SettingsCommand.self, VersionCommand.self,
         ])

@@ -18,7 +18,7 @@ struct SchedulerProcess {
     /// has at most 10 s by default.
     static let roundAgeLimit = Duration.seconds(60)
 
-    let entries: Int
+    let entries: @Sendable () -> Int
     let book: ObservedBook
     let notice: ProgressNotice
     let checkSettings: @Sendable () -> String?
@@ -33,7 +33,7 @@ struct SchedulerProcess {
         }
         let (book, entries) = (book, entries)
         let pulse = Pulse(
-            of: Pulse.Subject(report: { Self.report(book, entries: entries) }),
+            of: Pulse.Subject(report: { Self.report(book, entries: entries()) }),
             lifeline: Lifeline(), isSupervised: false, notice: notice, recycling: RecyclingRule(),
             grace: .zero, logger: logger)
         defer {

@@ -39,12 +39,14 @@ struct ServiceHealth: Sendable {
 
 extension SchedulerProcess {
     /// What probes look at.
-    static func checks(of book: ObservedBook, entries: Int) -> HealthChecks {
+    static func checks(
+        of book: ObservedBook, entries: @escaping @Sendable () -> Int
+    ) -> HealthChecks {
         let ready = { @Sendable in
             let seen = book.seen
             return [
                 HealthCheck(
-                    "schedule", ok: entries == 0 || seen.hasAnswered,
+                    "schedule", ok: entries() == 0 || seen.hasAnswered,
                     why: seen.hasAnswered ? "a round is done" : "no round is done yet")
             ]
         }
@@ -55,7 +57,7 @@ extension SchedulerProcess {
                 return [
                     HealthCheck("probes", ok: true, why: "this answer"),
                     HealthCheck(
-                        "rounds", ok: entries == 0 || age < roundAgeLimit,
+                        "rounds", ok: entries() == 0 || age < roundAgeLimit,
                         why: "the last one \(age.components.seconds) s ago"),
                 ]
             })

@@ -27,6 +27,7 @@ struct DelayedRevocation {
                 ).aftermath
         }
         if !isWanted { aftermath.records = [] }
+        aftermath.endedTick = message.tick.map { EndedTick($0, of: message.id, in: .revoked) }
         self.aftermath = aftermath
     }
 }

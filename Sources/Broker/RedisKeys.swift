@@ -103,6 +103,8 @@ package struct RedisKeys: Sendable, Equatable {
     package var tickLog: String { prefix + "backhaul:ticks:log" }
     /// Sorted set: id of a job pushed from an outbox → when it may be forgotten, in ms.
     package var outboxPushed: String { prefix + "backhaul:outbox:pushed" }
+    /// String: the stored schedule entries as a scheduler last read them (JSON).
+    package var knownSchedule: String { prefix + "backhaul:schedule:known" }
     /// String: the greatest fence given so far.
     package var fence: String { prefix + "backhaul:fence" }
     /// Sorted set: id of a job that is to end → time in ms it was asked for.
@@ -191,6 +193,7 @@ extension RedisKeys {
             (openChords, "zset"),
             (openChordEntries, "hash"), (staging, "zset"),
             (revoked, "zset"), (revokedStamps, "zset"), (outboxPushed, "zset"),
+            (knownSchedule, "string"),
         ] + Grave.allCases.flatMap { [(graveOrder($0), "zset"), (graveEntries($0), "hash")] }
     }
 

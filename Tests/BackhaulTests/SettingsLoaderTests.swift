@@ -114,6 +114,8 @@ struct SettingsLoaderTests {
         "quarantine.maximum_age_seconds": "0", "worker.start_anyway": "true",
         "worker.events": "true", "worker.heartbeats": "false", "worker.autoscale_min": "2",
         "scheduler.file": "other.yaml", "scheduler.relay": "false",
+        "scheduler.refresh_seconds": "0.5",
+        "scheduler.history": "false",
         "http.allow": "10.0.0.0/8", "http.connect_timeout_seconds": "1",
         "http.total_timeout_seconds": "5", "http.response_bytes": "0",
         "payments.gateway_url": "https://gateway.example", "payments.api_key": "key-1",

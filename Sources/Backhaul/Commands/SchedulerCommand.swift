@@ -22,14 +22,14 @@ struct SchedulerCommand: AsyncParsableCommand {
             Examples:
               backhaul scheduler
               backhaul scheduler --schedule /etc/backhaul/schedule.yaml
-              backhaul scheduler --check --schedule config/schedule.yaml
+              backhaul schedule check --file config/schedule.yaml
             """)
 
     @OptionGroup var shared: SharedOptions
     @OptionGroup var scheduler: SchedulerFlags
     @OptionGroup var start: StartFlags
 
-    @Flag(help: "Read the schedule, report every problem, and end: 0 when there is none, else 78.")
+    @Flag(help: "Only read the schedule, as `backhaul schedule check` does.")
     var check = false
 
     func run() async throws {
@@ -37,14 +37,9 @@ struct SchedulerCommand: AsyncParsableCommand {
         let loaded = try shared.load(adding: scheduler.flagValues + start.flagValues)
         let composition = Composition(loaded)
         let file = composition.settings.scheduler.file
-        let table: ScheduleTable
-        do throws(ScheduleProblems) {
-            table = try ScheduleTable(file: file, jobs: BuiltInJobs.queues)
-        } catch {
-            throw ExitCode.configuration(because: error)
-        }
+        let table = try ScheduleFile.read(file)
         if check {
-            print("\(file): \(table.entries.count) entries, no problem")
+            print(ScheduleFile.praise(table, file: file))
             return
         }
         let logger = composition.logger
@@ -53,11 +48,12 @@ struct SchedulerCommand: AsyncParsableCommand {
             broker: broker, options: composition.settings.workerOptions,
             outage: Outage(logger: logger), logger: logger)
         let book = ObservedBook(broker)
+        let schedule = RunningSchedule(table, composition: composition, broker: broker)
         let registry = MetricRegistry()
         let relay = RelayService(beside: composition, broker: broker, registry: registry)
         let health = try ServiceHealth(
             composition.settings, database: composition.settings.database.url, registry: registry,
-            checks: SchedulerProcess.checks(of: book, entries: table.entries.count)
+            checks: SchedulerProcess.checks(of: book, entries: { schedule.source.entries.count })
                 + (relay?.checks ?? .none), logger: logger)
         var siblings: [@Sendable () async throws -> Void] = loops.map { loop in
             { await loop.run() }
@@ -65,18 +61,21 @@ struct SchedulerCommand: AsyncParsableCommand {
         siblings.append { await health.run() }
         if let relay { siblings.append { await relay.run() } }
         let service = SchedulerService(
-            source: table, book: book, logger: logger, siblings: siblings)
+            source: schedule.source, book: book, options: composition.settings.schedulerOptions,
+            logger: logger, siblings: siblings + schedule.siblings)
         logger.notice(
             "scheduler started", metadata: [LogKey.count: "\(table.entries.count)"])
         let process = SchedulerProcess(
-            entries: table.entries.count, book: book,
+            entries: { schedule.source.entries.count }, book: book,
             notice: ProgressNotice(NotifySocket(environment: environment)),
             checkSettings: settingsProblem, logger: logger)
         let preflight = Preflight(composition)
         let end = try await process.run {
             try await preflight.admit(logger: logger)
+            await schedule.prepare()
             try await service.run()
         }
+        await schedule.close()
         await broker.close()
         logger.notice("scheduler stopped")
         guard end == .again else { return }

@@ -4,6 +4,7 @@ import JobModel
 import Jobs
 import Postgres
 import Redis
+import Scheduler
 import Supervisor
 import Worker
 
@@ -73,6 +74,13 @@ extension Settings {
         options.maximumQuarantinedAge = quarantine.maximumAge
         options.maximumMessageBytes = limits.envelopeBytes
         options.redis = redis.options
+        return options
+    }
+
+    /// How a scheduler waits: no longer than until it looks for changed entries.
+    var schedulerOptions: SchedulerOptions {
+        var options = SchedulerOptions()
+        options.longestSleep = min(options.longestSleep, scheduler.refresh)
         return options
     }
 

@@ -240,6 +240,12 @@ extension SettingKey {
             meaning:
                 "Whether the scheduler relays the outbox when database.url is set; see `backhaul relay`."
         ),
+        SettingKey(
+            "scheduler.refresh_seconds", \.scheduler.refresh, .seconds(0.1...3600),
+            meaning: "How often a scheduler looks for entries changed by backhaul schedule."),
+        SettingKey(
+            "scheduler.history", \.scheduler.keepsHistory, .truth,
+            meaning: "Whether what became of each tick is kept in PostgreSQL."),
     ]
 
     private static let http: [SettingKey] = [

@@ -123,6 +123,10 @@ struct SchedulerSettings: Sendable, Equatable {
     var file = "config/schedule.yaml"
     /// Whether the scheduler relays the outbox, where there is a database.
     var relay = true
+    /// How often stored entries are looked at.
+    var refresh: Duration = .seconds(5)
+    /// Whether PostgreSQL keeps what became of each tick.
+    var keepsHistory = true
 }
 
 /// What outgoing HTTP requests may reach, and their bounds.
