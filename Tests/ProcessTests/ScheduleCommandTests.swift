@@ -1,5 +1,6 @@
 import Foundation
 import JobModel
+import Postgres
 import Redis
 import TestSupport
 import Testing
@@ -77,6 +78,44 @@ struct ScheduleCommandTests {
             try await scene.grows("extras", by: 2)
             #expect(try await scene.queues.waiting(in: "bills") == 0)
             #expect(try await scheduler.stop().code == 0)
+        }
+    }
+
+    @Test("what became of ticks and runs by hand is in PostgreSQL, with the ends of their jobs")
+    func history() async throws {
+        try await ScheduleScene.with(schedule: Self.schedule) { scene in
+            let scheduler = try scene.scheduler()
+            let worker = try BackhaulProcess.worker(
+                redis: scene.queues.url, database: scene.databaseURL, queues: "bills,celery")
+            let run = try await scene.json("run", "monthly")
+            let id = try #require(run["job"]?.stringValue)
+            let pool = PostgresServer.pool(scene.databaseURL) { $0.poolSize = 1 }
+            try await eventually(within: .seconds(60), "three ended ticks and a run") {
+                let rows = try await pool.query(
+                    """
+                    select count(*) filter (where outcome = 'enqueued' and entry = 'bill-run')
+                        as ticks,
+                        count(*) filter (where outcome = 'triggered' and run = \(id)) as runs
+                    from backhaul.ticks
+                    where ended_state = 'SUCCESS' and decided_at is not null
+                    """)
+                let (ticks, runs): (Int, Int) = (try rows[0]["ticks"], try rows[0]["runs"])
+                return ticks >= 3 && runs == 1
+            }
+            let ticks = try #require(
+                try await scene.json("history", "bill-run", "--outcome", "SUCCESS").arrayValue)
+            #expect(ticks.count >= 3)
+            let shown = try await scene.json("show", "monthly")
+            #expect(shown["ticks"]?.arrayValue?.map { $0["job"] } == [.string(id)])
+            #expect(shown["ticks"]?.arrayValue?.map { $0["ended_state"] } == ["SUCCESS"])
+            try await scene.schedule("pause", "bill-run", "--reason", "why")
+            try await eventually(within: .seconds(30), "a tick that passed") {
+                let passed = try await scene.json("history", "bill-run", "--outcome", "paused")
+                return passed.arrayValue?.isEmpty == false
+            }
+            await pool.shutdown()
+            #expect(try await scheduler.stop().code == 0)
+            #expect(try await worker.stop().code == 0)
         }
     }
 

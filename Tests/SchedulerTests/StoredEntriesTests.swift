@@ -205,10 +205,10 @@ struct StoredEntriesTests {
         try await with { store, pool, queues in
             let view = try View(pool, queues.broker)
             await view.entries.runOnce()
-            let ledger = InMemoryTickLedger()
+            let book = MemoryTickBook()
             let time = SettableTime(Date(timeIntervalSince1970: 1_800_000_010))
             let service = SchedulerService(
-                source: view.entries, ledger: ledger, time: time, logger: .silent)
+                source: view.entries, book: book, time: time, logger: .silent)
             _ = try await service.runOnce()
             _ = try await store.add("extra", definition: good, by: "ada", at: Date())
             _ = try await store.pause("declared", because: "why", by: "ada", at: Date())
