@@ -95,8 +95,9 @@ extension RedisBroker {
 
     // MARK: Changes
 
-    /// Gives jobs another time, each what `due` says; the `eta` in the message follows. The answers
-    /// are in the order of the jobs.
+    /// Gives jobs another time, each what `due` says; the `eta` in the message follows.
+    ///
+    /// The answers are in the order of the jobs.
     package func reschedule(
         _ jobs: [DelayedJob], to due: @Sendable (DelayedJob) -> Date
     ) async throws(BrokerError) -> [DelayedAnswer] {
@@ -106,13 +107,17 @@ extension RedisBroker {
         }
     }
 
-    /// Puts jobs on their lists at once, without an `eta`. The answers are in the order of the jobs.
+    /// Puts jobs on their lists at once, without an `eta`.
+    ///
+    /// The answers are in the order of the jobs.
     package func runNow(_ jobs: [DelayedJob]) async throws(BrokerError) -> [DelayedAnswer] {
         try await change(jobs, counting: .runNow) { _ in (0, nil) }
     }
 
     /// Ends jobs as revoked: their callers are told, and the chords they are part of, as when a
-    /// worker finds a job revoked. The answers are in the order of the jobs.
+    /// worker finds a job revoked.
+    ///
+    /// The answers are in the order of the jobs.
     package func cancel(_ jobs: [DelayedJob]) async throws(BrokerError) -> [DelayedAnswer] {
         try await again(jobs) { jobs throws(BrokerError) in
             var answers: [DelayedAnswer] = []

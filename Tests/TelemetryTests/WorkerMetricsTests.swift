@@ -170,14 +170,14 @@ struct WorkerMetricsTests {
         try String(contentsOf: Self.root.appendingPathComponent(path), encoding: .utf8)
     }
 
-    @Test("docs/metrics.md lists every metric, with its type and labels, and no other")
+    @Test("docs/metrics.md lists every metric of a worker, with its type and labels, and no other")
     func documents() throws {
         ProcessFigures.register(in: registry)
         let rows = try text(of: "docs/metrics.md").split(separator: "\n").compactMap { line in
             line.wholeMatch(of: /\| `([a-z_]+)` \| (\w+) \| ([^|]*) \|.*/).map {
                 "\($0.1) \($0.2) \($0.3.replacing("`", with: ""))"
             }
-        }
+        }.filter { !$0.hasPrefix("backhaul_outbox_") }  // The relay's own test reads those.
         let made = registry.descriptions.map {
             "\($0.name) \($0.kind.rawValue) \($0.labels.joined(separator: ", "))"
         }

@@ -82,7 +82,7 @@ struct ServerTroubleTests {
                     if number == 1 { return try await fixture.broker.inFlight() == 1 }
                     let info = try await fixture.raw.send(RedisCommand("INFO", "commandstats"))
                     // The first write of a retry; nothing else begins with it.
-                    return info.string?.contains(/cmdstat_hset:.*rejected_calls=[1-9]/) == true
+                    return info.string?.contains(/cmdstat_hsetnx:.*rejected_calls=[1-9]/) == true
                 }
             }
             #expect(try await fixture.broker.inFlight() == 1)
@@ -147,7 +147,7 @@ struct ServerTroubleTests {
             gate.open()
             try await eventually(within: patience, "some repeats") {
                 let info = try await fixture.raw.send(RedisCommand("INFO", "commandstats"))
-                return info.string?.contains(/cmdstat_hset:.*rejected_calls=([6-9]|\d\d)/) == true
+                return info.string?.contains(/cmdstat_hsetnx:.*rejected_calls=([6-9]|\d\d)/) == true
             }
             #expect(begun.all.count <= options.maximumUnsettled + options.concurrency)
             _ = try await fixture.raw.send(RedisCommand("CONFIG", "SET", "maxmemory", "0"))

@@ -13,9 +13,9 @@ struct RelayCommand: AsyncParsableCommand {
         commandName: "relay",
         abstract: "Push what `backhaul.enqueue` wrote in committed transactions to its queues.",
         discussion: """
-            The scheduler does this too, where database.url is set and scheduler.relay is not
-            switched off; a relay of its own is for more throughput, or less waiting. Run as
-            many as you like: each job is pushed once. Behind pgbouncer it needs
+            The scheduler does this too, where database.url is set and scheduler.relay is
+            not switched off; a relay of its own is for more throughput, or less waiting.
+            Run as many as you like: each job is pushed once. Behind pgbouncer it needs
             ignore_startup_parameters = extra_float_digits, options.
             TERM, INT, QUIT: end. HUP: start anew, with the settings of then.
 

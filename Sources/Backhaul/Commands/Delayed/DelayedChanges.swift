@@ -8,10 +8,11 @@ struct DelayedCancel: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "cancel", abstract: "End jobs that wait for their time; they will not run.",
         discussion: """
-            At once, without a worker: the message goes, its caller gets TaskRevokedError, and
-            a chord that the job is part of is told, as when a worker finds a job revoked. A job
-            that was promoted meanwhile is left alone, and said so: `backhaul job cancel` ends
-            those. What is cancelled is counted (delayed.cancelled).
+            At once, without a worker: the message goes, its caller gets TaskRevokedError,
+            and a chord that the job is part of is told, as when a worker finds a job
+            revoked. A job that was promoted meanwhile is left alone, and said so:
+            `backhaul job cancel` ends those. What is cancelled is counted
+            (delayed.cancelled).
 
             Ids are not asked about; what a filter finds is, or needs --yes.
 
@@ -41,8 +42,8 @@ struct DelayedReschedule: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "reschedule", abstract: "Give jobs that wait another time.",
         discussion: """
-            The `eta` in the message follows, so that Python sees the same time. A time in the
-            past means as soon as possible, in the order of the times.
+            The `eta` in the message follows, so that Python sees the same time. A time in
+            the past means as soon as possible, in the order of the times.
 
             Ids are not asked about; what a filter finds is, or needs --yes.
 
@@ -97,8 +98,8 @@ struct DelayedRun: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "run", abstract: "Put jobs that wait on their queues at once.",
         discussion: """
-            The `eta` is taken out of the message, so that no worker puts it off again. It goes
-            to the back of its queue.
+            The `eta` is taken out of the message, so that no worker puts it off again. It
+            goes to the back of its queue.
 
             Ids are not asked about; what a filter finds is, or needs --yes.
 

@@ -8,9 +8,9 @@ struct DelayedCommand: AsyncParsableCommand {
         commandName: "delayed",
         abstract: "Look at jobs that wait for their time; cancel them, move them, run them now.",
         discussion: """
-            A job waits here when it was sent for later, or is to be tried again. Each change is
-            one step in Redis that asks whether the job still waits, so workers may go on
-            meanwhile: a job runs once or is cancelled, never both.
+            A job waits here when it was sent for later, or is to be tried again. Each
+            change is one step in Redis that asks whether the job still waits, so workers
+            may go on meanwhile: a job runs once or is cancelled, never both.
 
             Examples:
               backhaul delayed ls --due-before 2h

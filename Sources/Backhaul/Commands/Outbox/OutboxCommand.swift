@@ -8,8 +8,8 @@ struct OutboxCommand: AsyncParsableCommand {
         commandName: "outbox",
         abstract: "Look at jobs that transactions enqueued, and at rows that were set aside.",
         discussion: """
-            A row that cannot be pushed as it is, is set aside with its reason; the rest goes
-            on. Mend the cause, or the row in backhaul.outbox_parked, and `retry` it.
+            A row that cannot be pushed as it is, is set aside with its reason; the rest
+            goes on. Mend the cause, or the row in backhaul.outbox_parked, and `retry` it.
 
             Examples:
               backhaul outbox status

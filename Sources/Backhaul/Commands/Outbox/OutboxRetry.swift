@@ -9,8 +9,8 @@ struct OutboxRetry: AsyncParsableCommand {
         commandName: "retry",
         abstract: "Put rows that were set aside back into the outbox, under their job ids.",
         discussion: """
-            A relay pushes them, or sets them aside again. Rows with an ordering key go behind
-            what has been written under it meanwhile.
+            A relay pushes them, or sets them aside again. Rows with an ordering key go
+            behind what has been written under it meanwhile.
 
             Examples:
               backhaul outbox retry ID ID
