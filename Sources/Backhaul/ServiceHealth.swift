@@ -37,33 +37,6 @@ struct ServiceHealth: Sendable {
     }
 }
 
-extension SchedulerProcess {
-    /// What probes look at.
-    static func checks(
-        of book: ObservedBook, entries: @escaping @Sendable () -> Int
-    ) -> HealthChecks {
-        let ready = { @Sendable in
-            let seen = book.seen
-            return [
-                HealthCheck(
-                    "schedule", ok: entries() == 0 || seen.hasAnswered,
-                    why: seen.hasAnswered ? "a round is done" : "no round is done yet")
-            ]
-        }
-        return HealthChecks(
-            started: ready, ready: ready,
-            live: {
-                let age = SteadyTime.now - book.seen.lastRoundAt
-                return [
-                    HealthCheck("probes", ok: true, why: "this answer"),
-                    HealthCheck(
-                        "rounds", ok: entries() == 0 || age < roundAgeLimit,
-                        why: "the last one \(age.components.seconds) s ago"),
-                ]
-            })
-    }
-}
-
 extension HealthChecks {
     /// Nothing to look at.
     static var none: HealthChecks { HealthChecks(started: { [] }, ready: { [] }, live: { [] }) }

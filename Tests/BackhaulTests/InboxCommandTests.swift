@@ -56,7 +56,7 @@ struct InboxCommandTests {
         try await PostgresServer.shared.withDatabase { url in
             let list = try InboxList.parse(["--database", url, "--conflicts", "-o", "json"])
             let empty = await #expect(throws: CommandFailure.self) { try await list.run() }
-            #expect(empty?.advice == "run: backhaul migrate up")
+            #expect(empty?.advice == "run `backhaul migrate up`")
             let pool = PostgresServer.pool(url)
             _ = try await Migrator(pool: pool).up()
             _ = try await pool.query("select from backhaul.receive('stripe', 'evt_1', 'job')")

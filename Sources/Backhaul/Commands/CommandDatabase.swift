@@ -31,6 +31,32 @@ extension LoadedSettings {
     }
 }
 
+extension SharedOptions {
+    /// Runs `body` with a connection that is closed afterwards; a table that is missing is told as
+    /// `absence`.
+    ///
+    /// - Throws: `CommandFailure` for what PostgreSQL refuses, and what `body` throws.
+    func withDatabase<Value: Sendable>(
+        absence: String, _ body: (PostgresPool) async throws -> Value
+    ) async throws -> Value {
+        let loaded = try load()
+        let url: Secret
+        do { url = try loaded.databaseURL() } catch { throw error.exit() }
+        var options = loaded.settings.database.options(url: url)
+        options.poolSize = 1
+        let pool = PostgresPool(options: options, logger: .quiet)
+        let outcome: Swift.Result<Value, any Error>
+        do { outcome = .success(try await body(pool)) } catch { outcome = .failure(error) }
+        await pool.shutdown()
+        do { return try outcome.get() } catch let error as PostgresError {
+            guard error.sqlState != .undefinedTable else {
+                throw CommandFailure(absence, advice: "run `backhaul migrate up`")
+            }
+            throw CommandFailure(error, address: options.address)
+        }
+    }
+}
+
 extension Logger {
     /// For commands whose output says everything: what fails is reported once, not logged as well.
     static var quiet: Logger {

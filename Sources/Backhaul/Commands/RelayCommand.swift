@@ -42,7 +42,7 @@ struct RelayCommand: AsyncParsableCommand {
         let health = try ServiceHealth(
             composition.settings, database: database, registry: registry, checks: relay.checks,
             logger: logger)
-        let process = RelayProcess(
+        let process = ServiceProcess(
             report: { relay.report },
             notice: ProgressNotice(NotifySocket(environment: environment)),
             checkSettings: settingsProblem, logger: logger)

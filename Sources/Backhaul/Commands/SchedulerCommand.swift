@@ -53,7 +53,7 @@ struct SchedulerCommand: AsyncParsableCommand {
         let relay = RelayService(beside: composition, broker: broker, registry: registry)
         let health = try ServiceHealth(
             composition.settings, database: composition.settings.database.url, registry: registry,
-            checks: SchedulerProcess.checks(of: book, entries: { schedule.source.entries.count })
+            checks: book.checks(entries: { schedule.source.entries.count })
                 + (relay?.checks ?? .none), logger: logger)
         var siblings: [@Sendable () async throws -> Void] = loops.map { loop in
             { await loop.run() }
@@ -65,8 +65,8 @@ struct SchedulerCommand: AsyncParsableCommand {
             logger: logger, siblings: siblings + schedule.siblings)
         logger.notice(
             "scheduler started", metadata: [LogKey.count: "\(table.entries.count)"])
-        let process = SchedulerProcess(
-            entries: { schedule.source.entries.count }, book: book,
+        let process = ServiceProcess(
+            report: { book.report(entries: schedule.source.entries.count) },
             notice: ProgressNotice(NotifySocket(environment: environment)),
             checkSettings: settingsProblem, logger: logger)
         let preflight = Preflight(composition)

@@ -27,24 +27,8 @@ extension SharedOptions {
     func withInbox<Value: Sendable>(
         _ body: (InboxRecords) async throws(PostgresError) -> Value
     ) async throws -> Value {
-        let loaded = try load()
-        let url: Secret
-        do { url = try loaded.databaseURL() } catch { throw error.exit() }
-        var options = loaded.settings.database.options(url: url)
-        options.poolSize = 1
-        let pool = PostgresPool(options: options, logger: .quiet)
-        let outcome: Swift.Result<Value, PostgresError>
-        do throws(PostgresError) {
-            outcome = .success(try await body(InboxRecords(pool: pool)))
-        } catch { outcome = .failure(error) }
-        await pool.shutdown()
-        do { return try outcome.get() } catch {
-            guard error.sqlState == .undefinedTable else {
-                throw CommandFailure(error, address: options.address)
-            }
-            throw CommandFailure(
-                "the database at \(options.address) has no inbox",
-                advice: "run: backhaul migrate up")
+        try await withDatabase(absence: "the database has no inbox") { pool in
+            try await body(InboxRecords(pool: pool))
         }
     }
 }

@@ -35,23 +35,8 @@ extension SharedOptions {
     func withOutbox<Value: Sendable>(
         _ body: (OutboxRepository, PostgresPool) async throws -> Value
     ) async throws -> Value {
-        let loaded = try load()
-        let url: Secret
-        do { url = try loaded.databaseURL() } catch { throw error.exit() }
-        var options = loaded.settings.database.options(url: url)
-        options.poolSize = 1
-        let pool = PostgresPool(options: options, logger: .quiet)
-        let outcome: Swift.Result<Value, any Error>
-        do { outcome = .success(try await body(OutboxRepository(), pool)) } catch {
-            outcome = .failure(error)
-        }
-        await pool.shutdown()
-        do { return try outcome.get() } catch let error as PostgresError {
-            guard error.sqlState != .undefinedTable else {
-                throw CommandFailure(
-                    "the database has no outbox", advice: "run `backhaul migrate up`")
-            }
-            throw CommandFailure(error, address: options.address)
+        try await withDatabase(absence: "the database has no outbox") { pool in
+            try await body(OutboxRepository(), pool)
         }
     }
 }

@@ -102,7 +102,7 @@ struct EntryReport: Encodable {
         settings["timezone"] = entry.schedule.zoneName
         settings["expires_after"] = entry.expiresAfter?.inUnits
         settings["overlap"] = entry.overlap.rawValue
-        if entry.misfire != .skip { settings["misfire_after"] = entry.misfireAfter.inUnits }
+        settings["misfire_after"] = entry.misfireAfter.inUnits
         if entry.misfire == .runAll { settings["misfire_limit"] = "\(entry.misfireLimit)" }
         if entry.overlap != .allow {
             settings["overlap_stale_after"] = entry.overlapStaleAfter.inUnits

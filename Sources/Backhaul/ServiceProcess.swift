@@ -4,14 +4,15 @@ import Logging
 import ProcessControl
 import Supervisor
 
-/// One relay process: its signals and its pulse.
-struct RelayProcess {
+/// One process of a scheduler or a relay: its signals and its pulse.
+struct ServiceProcess {
     /// What the process does once everything is closed.
     enum End {
         case over
         case again
     }
 
+    /// What it says of itself.
     let report: @Sendable () -> ProcessReport
     let notice: ProgressNotice
     let checkSettings: @Sendable () -> String?
