@@ -3,6 +3,7 @@
 // argument type, and nothing more. A value of the wrong type would be read as garbage, so call the
 // one whose type the option's manual page names.
 #include <curl/curl.h>
+#include <sys/epoll.h>
 
 static inline CURLcode curl_set_long(CURL *easy, CURLoption option, long value) {
     return curl_easy_setopt(easy, option, value);
@@ -39,6 +40,10 @@ static inline CURLcode curl_set_opener(CURL *easy, curl_opensocket_callback valu
     return curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, value);
 }
 
+static inline CURLcode curl_set_closer(CURL *easy, curl_closesocket_callback value) {
+    return curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, value);
+}
+
 static inline CURLcode curl_get_long(CURL *easy, CURLINFO info, long *value) {
     return curl_easy_getinfo(easy, info, value);
 }
@@ -55,3 +60,42 @@ static inline CURLcode curl_get_text(CURL *easy, CURLINFO info, char **value) {
 static inline CURLMcode curl_multi_set_long(CURLM *multi, CURLMoption option, long value) {
     return curl_multi_setopt(multi, option, value);
 }
+
+static inline CURLMcode curl_multi_set_watcher(
+    CURLM *multi, curl_socket_callback value, void *context) {
+    CURLMcode code = curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, value);
+    return code ? code : curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, context);
+}
+
+// epoll(7), by which the sockets of a multi handle are watched. Not in CLinux: what that module
+// defines gives the header's fd_set another shape than curl.h shows.
+static inline int watch_new(void) {
+    return epoll_create1(EPOLL_CLOEXEC);
+}
+
+// Adds, changes or, with no events, removes a descriptor; 0 or -1.
+static inline int watch_set(int watch, int descriptor, unsigned before, unsigned events) {
+    struct epoll_event event = {.events = events, .data = {.fd = descriptor}};
+    int change = !events ? EPOLL_CTL_DEL : before ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
+    return epoll_ctl(watch, change, descriptor, &event);
+}
+
+struct watch_ready {
+    int descriptor;
+    unsigned events;
+};
+
+// Fills at most 64 of `ready` and returns how many, or -1.
+static inline int watch_wait(int watch, struct watch_ready *ready, int milliseconds) {
+    struct epoll_event events[64];
+    int count = epoll_wait(watch, events, 64, milliseconds);
+    for (int i = 0; i < count; i++) {
+        ready[i].descriptor = events[i].data.fd;
+        ready[i].events = events[i].events;
+    }
+    return count;
+}
+
+static const unsigned watch_in = EPOLLIN;
+static const unsigned watch_out = EPOLLOUT;
+static const unsigned watch_edge = EPOLLET;

@@ -33,7 +33,7 @@ final class CurlDriver {
     private let start: Start
     private var queue: AdmissionQueue<Submission>
     private var active: [Int: Transfer] = [:]
-    private var idle: [CurlEasy] = []
+    private var idle: [Transfer] = []
     private var nextSweep: ContinuousClock.Instant
 
     init(_ start: Start) {
@@ -50,12 +50,12 @@ final class CurlDriver {
         while !start.mailbox.isClosed {
             for order in start.mailbox.drain() { take(order) }
             sweep()
-            admit()
-            start.multi.perform { identity, code in finish(identity, code) }
-            // A slot came free: the next one must not wait for the poll to end.
-            if admit() { continue }
-            start.multi.poll(
-                upToMilliseconds: queue.count > 0 ? 50 : Self.longestPoll)
+            // A transfer is begun before the next order is taken, which could end it: what it says
+            // of itself is its own then. A slot that comes free is filled before the wait.
+            while admit() { start.multi.moveOn(finished: finish) }
+            start.multi.wait(
+                upToMilliseconds: queue.count > 0 ? 50 : Self.longestPoll, finished: finish)
+            start.multi.moveOn(finished: finish)
         }
         for transfer in Array(active.values) {
             abandon(transfer, .closed, "the sender was shut down")
@@ -101,7 +101,6 @@ final class CurlDriver {
     }
 
     /// Starts whoever may start; says whether anyone did.
-    @discardableResult
     private func admit() -> Bool {
         var hasAdmitted = false
         while let submission = queue.next() {
@@ -111,11 +110,8 @@ final class CurlDriver {
                 answer(submission, .timeout, "no slot came free in time")
                 continue
             }
-            let transfer = Transfer(
-                submission, on: idle.popLast() ?? CurlEasy(), policy: start.policy,
-                limits: start.limits)
-            transfer.prepare(
-                remaining: remaining, certificateAuthorities: start.certificateAuthorities)
+            let transfer = idle.popLast() ?? newTransfer()
+            transfer.prepare(submission, remaining: remaining)
             active[transfer.easy.identity] = transfer
             start.multi.add(transfer.easy)
             hasAdmitted = true
@@ -123,21 +119,22 @@ final class CurlDriver {
         return hasAdmitted
     }
 
+    private func newTransfer() -> Transfer {
+        Transfer(
+            policy: start.policy, limits: start.limits,
+            certificateAuthorities: start.certificateAuthorities, sockets: start.multi.sockets)
+    }
+
     private func finish(_ identity: Int, _ code: CURLcode) {
         guard let transfer = active[identity] else { return }
         let outcome = transfer.outcome(of: code)
-        release(transfer)
         report(transfer, outcome)
-        transfer.submission.resume(with: outcome)
-        start.answered()
+        release(transfer, with: outcome)
     }
 
     /// Ends a transfer from our side.
     private func abandon(_ transfer: Transfer, _ code: HTTPError.Code, _ message: String) {
-        let failure = transfer.failure(code, message)
-        release(transfer)
-        transfer.submission.resume(with: .failure(failure))
-        start.answered()
+        release(transfer, with: .failure(transfer.failure(code, message)))
     }
 
     private func answer(_ submission: Submission, _ code: HTTPError.Code, _ message: String) {
@@ -145,12 +142,15 @@ final class CurlDriver {
         start.answered()
     }
 
-    private func release(_ transfer: Transfer) {
+    private func release(_ transfer: Transfer, with outcome: Result<HTTPResponse, HTTPError>) {
+        let submission = transfer.submission
         start.multi.remove(transfer.easy)
         active[transfer.easy.identity] = nil
-        queue.finish(origin: transfer.submission.request.target.origin)
-        transfer.easy.reset()
-        idle.append(transfer.easy)
+        queue.finish(origin: submission.request.target.origin)
+        transfer.end()
+        idle.append(transfer)
+        submission.resume(with: outcome)
+        start.answered()
     }
 
     private func report(_ transfer: Transfer, _ outcome: Result<HTTPResponse, HTTPError>) {

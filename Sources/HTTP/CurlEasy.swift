@@ -1,6 +1,6 @@
 internal import CCurl
 
-/// One libcurl easy handle: set once for a transfer, read when it is over, reset and used again.
+/// One libcurl easy handle: set for a transfer, read when it is over, used again for the next.
 ///
 /// Threading: belongs to the driver's thread. Ownership: freed in `deinit`; it must have been taken
 /// out of its multi handle before. See libcurl-easy(3) and curl_easy_setopt(3).
@@ -8,30 +8,22 @@ internal import CCurl
 final class CurlEasy {
     // Invariant: a live handle from init to deinit.
     private let handle: UnsafeMutableRawPointer
-    private var headerList: UnsafeMutablePointer<curl_slist>?
+    private let headerList = HeaderList()
 
     init() {
         guard let handle = unsafe curl_easy_init() else {
             preconditionFailure("curl_easy_init failed: out of memory")
         }
         unsafe self.handle = handle
-        unsafe headerList = nil
     }
 
-    deinit {
-        unsafe curl_easy_cleanup(handle)
-        unsafe curl_slist_free_all(headerList)
-    }
+    deinit { unsafe curl_easy_cleanup(handle) }
 
     /// The handle's address: a name for it, not a way in.
     var identity: Int { Int(bitPattern: unsafe handle) }
 
-    /// Forgets the last transfer; connections stay with the multi handle.
-    func reset() {
-        unsafe curl_easy_reset(handle)
-        unsafe curl_slist_free_all(headerList)
-        unsafe headerList = nil
-    }
+    /// Forgets all options; connections stay with the multi handle.
+    func reset() { unsafe curl_easy_reset(handle) }
 
     /// Gives the handle to a C call on the same thread; it must not be kept.
     @unsafe
@@ -69,15 +61,15 @@ final class CurlEasy {
         check(code, CURLOPT_COPYPOSTFIELDS)
     }
 
-    /// Sets the header lines; the list lives until ``reset()``, as libcurl does not copy it.
-    func setHeaders(_ lines: [String]) {
-        for line in lines {
-            guard let longer = unsafe curl_slist_append(headerList, line) else {
-                preconditionFailure("curl_slist_append failed: out of memory")
-            }
-            unsafe headerList = longer
-        }
-        unsafe check(curl_set_list(handle, CURLOPT_HTTPHEADER, headerList), CURLOPT_HTTPHEADER)
+    /// Lets go of the body, which may be large.
+    func dropBody() {
+        check(unsafe curl_set_body(handle, nil), CURLOPT_COPYPOSTFIELDS)
+    }
+
+    /// Sets the header lines; they must not be set again while the transfer is under way.
+    func setHeaders(_ lines: HeaderLines) {
+        unsafe check(
+            curl_set_list(handle, CURLOPT_HTTPHEADER, headerList.fill(lines)), CURLOPT_HTTPHEADER)
     }
 
     func integer(_ info: CURLINFO) -> Int {

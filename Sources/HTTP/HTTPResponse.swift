@@ -39,22 +39,21 @@ package struct HTTPHeaders: Sendable {
     /// Reads one header line as libcurl hands it over, with its line end.
     ///
     /// A status line starts anew, because an interim response (1xx) precedes the final one.
-    mutating func read(line: some Collection<UInt8>) {
-        let text = String(decoding: line, as: UTF8.self)
-        if text.hasPrefix("HTTP/") {
-            fields.removeAll()
-            return
-        }
-        guard let colon = text.firstIndex(of: ":") else { return }
-        let value = text[text.index(after: colon)...]
-        fields.append((String(text[..<colon]), Self.trimmed(value)))
+    mutating func read(line: some BidirectionalCollection<UInt8>) {
+        guard !line.starts(with: "HTTP/".utf8) else { return fields.removeAll() }
+        guard let colon = line.firstIndex(of: UInt8(ascii: ":")) else { return }
+        if fields.isEmpty { fields.reserveCapacity(8) }
+        let value = line[line.index(after: colon)...].drop(while: Self.isSpace)
+        let end = value.lastIndex { !Self.isSpace($0) }
+        fields.append(
+            (
+                String(decoding: line[..<colon], as: UTF8.self),
+                end.map { String(decoding: value[...$0], as: UTF8.self) } ?? ""
+            ))
     }
 
-    private static func trimmed(_ text: Substring) -> String {
-        let isSpace: (Character) -> Bool = { $0 == " " || $0 == "\t" || $0.isNewline }
-        guard let first = text.firstIndex(where: { !isSpace($0) }),
-            let last = text.lastIndex(where: { !isSpace($0) })
-        else { return "" }
-        return String(text[first...last])
+    /// Blanks, and the line end: CR, LF and what else moves the paper.
+    private static func isSpace(_ byte: UInt8) -> Bool {
+        byte == 0x20 || (0x09...0x0d).contains(byte)
     }
 }

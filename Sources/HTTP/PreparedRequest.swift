@@ -6,7 +6,7 @@ struct PreparedRequest: Sendable {
     let url: String
     let target: RequestTarget
     /// As libcurl wants them: `Name: value`, and `Name;` for an empty value.
-    let headerLines: [String]
+    let headerLines: HeaderLines
     let body: [UInt8]
     let connectTimeout: Duration
     let totalTimeout: Duration
@@ -37,19 +37,21 @@ struct PreparedRequest: Sendable {
     }
 
     /// What the transport writes by itself: given by a caller, they could split one request in two.
-    private static let framing: Set<String> = [
+    private static let framing = [
         "host", "content-length", "transfer-encoding", "connection", "keep-alive", "te", "trailer",
         "upgrade", "expect", "proxy-connection",
     ]
 
     private static func headerLines(
         of request: HTTPRequest, host: String, limits: HTTPLimits
-    ) throws(HTTPError) -> [String] {
-        var lines = ["Expect:"]
-        var names: Set<String> = []
+    ) throws(HTTPError) -> HeaderLines {
+        var lines = HeaderLines()
+        lines.append("Expect:")
+        var namesType = false
+        var namesAgent = false
         var size = 0
         for (name, value) in request.headers {
-            guard isToken(name), !framing.contains(name.lowercased()) else {
+            guard isToken(name), !framing.contains(where: { isSame(name, $0) }) else {
                 throw HTTPError(
                     code: .badHeader, host: host, message: "a header name cannot be sent")
             }
@@ -60,9 +62,10 @@ struct PreparedRequest: Sendable {
                     message: "the value of \(name) holds a control character")
             }
             size += name.utf8.count + value.utf8.count + 4
-            names.insert(name.lowercased())
+            namesType = namesType || isSame(name, "content-type")
+            namesAgent = namesAgent || isSame(name, "user-agent")
             let isBlank = value.utf8.allSatisfy { $0 == 0x20 || $0 == 0x09 }
-            lines.append(isBlank ? "\(name);" : "\(name): \(value)")
+            if isBlank { lines.append(name, ";") } else { lines.append(name, ": ", value) }
         }
         guard size <= limits.requestHeaderBytes else {
             throw HTTPError(
@@ -70,9 +73,17 @@ struct PreparedRequest: Sendable {
                 message: "the headers have more than \(limits.requestHeaderBytes) bytes")
         }
         // libcurl would claim that a body is a form.
-        if !names.contains("content-type") { lines.append("Content-Type:") }
-        if !names.contains("user-agent") { lines.append("User-Agent: backhaul") }
+        if !namesType { lines.append("Content-Type:") }
+        if !namesAgent { lines.append("User-Agent: backhaul") }
         return lines
+    }
+
+    /// Whether an ASCII name is `lowercase` without regard to case.
+    private static func isSame(_ name: String, _ lowercase: String) -> Bool {
+        name.utf8.count == lowercase.utf8.count
+            && zip(name.utf8, lowercase.utf8).allSatisfy { byte, wanted in
+                byte == wanted || ((0x41...0x5a).contains(byte) && byte | 0x20 == wanted)
+            }
     }
 
     /// RFC 9110, 5.6.2.

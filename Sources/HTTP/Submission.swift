@@ -1,4 +1,4 @@
-import Mailbox
+import Synchronization
 
 /// A request on its way to the driver, and whoever waits for its answer.
 ///
@@ -33,9 +33,9 @@ final class Submission: Sendable {
 
 /// Names a submission before it exists, so that a cancellation can arrive first.
 final class Ticket: Sendable {
-    private let cancelled = Locked(false)
+    private let cancelled = Atomic(false)
 
-    var isCancelled: Bool { cancelled.withLock { $0 } }
+    var isCancelled: Bool { cancelled.load(ordering: .acquiring) }
 
-    func cancel() { cancelled.withLock { $0 = true } }
+    func cancel() { cancelled.store(true, ordering: .releasing) }
 }

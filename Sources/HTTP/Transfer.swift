@@ -1,17 +1,31 @@
 internal import CCurl
 import Glibc
 
-/// One request on the wire: sets up the handle, receives through C callbacks, reads the outcome.
+/// A place for one request on the wire after the other: sets up the handle, receives through C
+/// callbacks, reads the outcome.
+///
+/// What requests have in common is set once and kept as long as the next one is of the same kind.
 ///
 /// Threading: belongs to the driver's thread, on which libcurl also calls back. The callbacks find
 /// it by an unretained pointer, valid because the driver holds it until the handle is removed.
 @safe
 final class Transfer {
-    let submission: Submission
-    let easy: CurlEasy
+    /// What decides over the options that differ between requests.
+    private struct Kind: Equatable {
+        let method: String
+        let hasBody: Bool
+
+        var sendsBody: Bool { method != "HEAD" && (hasBody || method == "POST") }
+    }
+
+    let easy = CurlEasy()
     private let policy: AddressPolicy
     private let limits: HTTPLimits
+    private let certificateAuthorities: String?
+    private let sockets: SocketWatch
+    private var kind: Kind?
 
+    private var current: Submission?
     private var headers = HTTPHeaders()
     private var headerBytes = 0
     private var body: [UInt8] = []
@@ -19,19 +33,56 @@ final class Transfer {
     private var hasOpened = false
     private(set) var deniedCount = 0
 
-    init(_ submission: Submission, on easy: CurlEasy, policy: AddressPolicy, limits: HTTPLimits) {
-        self.submission = submission
-        self.easy = easy
+    /// Opened sockets are judged by the guard, and known to `sockets` until they are closed.
+    init(
+        policy: AddressPolicy, limits: HTTPLimits, certificateAuthorities: String?,
+        sockets: SocketWatch
+    ) {
         self.policy = policy
         self.limits = limits
+        self.certificateAuthorities = certificateAuthorities
+        self.sockets = sockets
+    }
+
+    /// The request that was taken up and has not been ended.
+    var submission: Submission {
+        guard let current else { preconditionFailure("no request is under way") }
+        return current
     }
 
     // MARK: Setting up
 
-    /// Sets every option; `remaining` is what is left of the total time.
-    func prepare(remaining: Duration, certificateAuthorities: String?) {
+    /// Takes up a request; `remaining` is what is left of the total time.
+    func prepare(_ submission: Submission, remaining: Duration) {
+        current = submission
         let request = submission.request
+        let wanted = Kind(method: request.method, hasBody: !request.body.isEmpty)
+        if kind != wanted {
+            easy.reset()
+            setCommon()
+            setMethod(wanted)
+            kind = wanted
+        }
         easy.set(CURLOPT_URL, request.url)
+        easy.set(CURLOPT_CONNECTTIMEOUT_MS, min(request.connectTimeout, remaining))
+        easy.set(CURLOPT_TIMEOUT_MS, remaining)
+        easy.setHeaders(request.headerLines)
+        if wanted.sendsBody { easy.setBody(request.body) }
+    }
+
+    /// Lets go of the request and of what came back; the handle was removed.
+    func end() {
+        if kind?.sendsBody == true { easy.dropBody() }
+        current = nil
+        headers = HTTPHeaders()
+        headerBytes = 0
+        body = []
+        isTooLarge = false
+        hasOpened = false
+        deniedCount = 0
+    }
+
+    private func setCommon() {
         easy.set(CURLOPT_PROTOCOLS_STR, "http,https")
         easy.set(CURLOPT_FOLLOWLOCATION, 0)
         // A proxy from the environment would hide the address from the guard.
@@ -40,40 +91,40 @@ final class Transfer {
         // Without it a removed transfer waits for its resolver thread, and all others with it.
         easy.set(CURLOPT_QUICK_EXIT, 1)
         easy.set(CURLOPT_TCP_NODELAY, 1)
-        easy.set(CURLOPT_CONNECTTIMEOUT_MS, min(request.connectTimeout, remaining))
-        easy.set(CURLOPT_TIMEOUT_MS, remaining)
         if let certificateAuthorities { easy.set(CURLOPT_CAINFO, certificateAuthorities) }
-        setMethod(request)
-        easy.setHeaders(request.headerLines)
         setCallbacks()
     }
 
-    private func setMethod(_ request: PreparedRequest) {
-        if request.method == "HEAD" {
+    private func setMethod(_ kind: Kind) {
+        if kind.method == "HEAD" {
             easy.set(CURLOPT_NOBODY, 1)
             return
         }
         easy.set(CURLOPT_MAXFILESIZE_LARGE, bytes: limits.responseBytes)
-        switch request.method {
-        case "GET" where request.body.isEmpty:
-            easy.set(CURLOPT_HTTPGET, 1)
-        case "POST":
-            easy.set(CURLOPT_POST, 1)
-            easy.setBody(request.body)
-        default:
-            if !request.body.isEmpty { easy.setBody(request.body) }
-            easy.set(CURLOPT_CUSTOMREQUEST, request.method)
+        switch kind.method {
+        case "GET" where !kind.hasBody: easy.set(CURLOPT_HTTPGET, 1)
+        case "POST": easy.set(CURLOPT_POST, 1)
+        default: easy.set(CURLOPT_CUSTOMREQUEST, kind.method)
         }
     }
 
     private func setCallbacks() {
         let context = unsafe Unmanaged.passUnretained(self).toOpaque()
+        let sockets = unsafe Unmanaged.passUnretained(sockets).toOpaque()
         unsafe easy.withHandle { handle in
             unsafe curl_set_opener(handle) { context, _, address in
                 guard let address = unsafe address else { return CURL_SOCKET_BAD }
                 return unsafe Transfer.at(context)?.open(address) ?? CURL_SOCKET_BAD
             }
             unsafe curl_set_pointer(handle, CURLOPT_OPENSOCKETDATA, context)
+            // A connection outlives its transfer: its end is told to those that watch sockets.
+            unsafe curl_set_closer(handle) { context, socket in
+                guard let context = unsafe context else { return 0 }
+                unsafe Unmanaged<SocketWatch>.fromOpaque(context).takeUnretainedValue()
+                    .close(socket)
+                return 0
+            }
+            unsafe curl_set_pointer(handle, CURLOPT_CLOSESOCKETDATA, sockets)
             unsafe curl_set_receiver(handle, CURLOPT_HEADERFUNCTION) {
                 bytes, size, count, context in
                 let line = unsafe UnsafeRawBufferPointer(start: bytes, count: size * count)
@@ -119,7 +170,9 @@ final class Transfer {
         }
         hasOpened = true
         let kind = unsafe address.pointee.socktype | Int32(SOCK_CLOEXEC.rawValue)
-        return unsafe socket(address.pointee.family, kind, address.pointee.protocol)
+        let opened = unsafe socket(address.pointee.family, kind, address.pointee.protocol)
+        if opened >= 0 { sockets.noteOpened(opened) }
+        return opened
     }
 
     private func receive(headerLine line: UnsafeRawBufferPointer) -> Int {

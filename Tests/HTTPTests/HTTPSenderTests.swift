@@ -43,6 +43,46 @@ struct HTTPSenderTests {
         }
     }
 
+    @Test("requests of different kinds, one after another, leave nothing to each other")
+    func kinds() async throws {
+        let body = Array("x".utf8)
+        let kinds: [(method: String, body: [UInt8])] = [
+            ("POST", body), ("GET", []), ("PUT", body), ("POST", []), ("HEAD", []), ("POST", body),
+            ("DELETE", []), ("GET", []), ("PATCH", body), ("POST", body), ("POST", []),
+        ]
+        try await sending { sender, stub in
+            for (index, kind) in kinds.enumerated() {
+                let response = try await sender.send(
+                    HTTPRequest(
+                        method: kind.method,
+                        url: stub.url(kind.method == "HEAD" ? "/status/200" : "/echo"),
+                        headers: index.isMultiple(of: 2) ? [("X-Even", "\(index)")] : [],
+                        body: kind.body))
+                #expect(response.status == 200)
+                #expect(response.body == kind.body)
+            }
+            let received = try stub.requests()
+            #expect(received.map(\.method) == kinds.map(\.method))
+            #expect(received.map(\.body) == kinds.map { Data($0.body) })
+            for (index, request) in received.enumerated() {
+                #expect(request.headers["x-even"] == (index.isMultiple(of: 2) ? "\(index)" : nil))
+            }
+        }
+    }
+
+    @Test("a name is resolved, and its sockets are watched like any other")
+    func resolved() async throws {
+        try await sending { sender, stub in
+            let url = stub.url("/close").replacingOccurrences(of: "127.0.0.1", with: "localhost")
+            for _ in 0..<5 {
+                let response = try await sender.send(
+                    HTTPRequest(method: "POST", url: url, body: [1]))
+                #expect(response.status == 200)
+            }
+            #expect(try stub.requests().count == 5)
+        }
+    }
+
     @Test("HEAD has an answer without a body, whatever length it names")
     func head() async throws {
         try await sending { sender, stub in

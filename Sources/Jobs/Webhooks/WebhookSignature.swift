@@ -40,12 +40,16 @@ package enum WebhookSignature {
     private static func guideSignature(_ body: [UInt8], _ secret: String) -> String {
         let code = HMAC<SHA256>.authenticationCode(
             for: body, using: SymmetricKey(data: Data(secret.utf8)))
-        let digits = code.map { byte in
-            let text = String(byte, radix: 16)
-            return byte < 16 ? "0" + text : text
+        var text = Array("sha256=".utf8)
+        text.reserveCapacity(text.count + 2 * SHA256.byteCount)
+        for byte in code {
+            text.append(digits[Int(byte >> 4)])
+            text.append(digits[Int(byte & 15)])
         }
-        return "sha256=\(digits.joined())"
+        return String(decoding: text, as: UTF8.self)
     }
+
+    private static let digits = Array("0123456789abcdef".utf8)
 
     private static func signed(id: String, _ timestamp: String, _ body: [UInt8]) -> [UInt8] {
         Array("\(id).\(timestamp).".utf8) + body
