@@ -72,18 +72,19 @@ extension ConnectionParameters: CustomStringConvertible, CustomReflectable {
 
 /// C strings in one buffer, with a null-terminated list of pointers to them; nil stays null.
 struct CStringList {
-    private var bytes: [CChar] = []
+    private var bytes: [UInt8] = []
     private var starts: [Int?] = []
 
     init(_ texts: some Collection<String?>) {
         starts.reserveCapacity(texts.count)
+        bytes.reserveCapacity(texts.reduce(0) { $0 + ($1.map { $0.utf8.count + 1 } ?? 0) })
         for text in texts {
             guard let text else {
                 starts.append(nil)
                 continue
             }
             starts.append(bytes.count)
-            for byte in text.utf8 { bytes.append(CChar(bitPattern: byte)) }
+            bytes.append(contentsOf: text.utf8)
             bytes.append(0)
         }
     }
@@ -92,8 +93,9 @@ struct CStringList {
     func withPointers<Result>(
         _ body: (UnsafePointer<UnsafePointer<CChar>?>) -> Result
     ) -> Result {
-        unsafe bytes.withUnsafeBufferPointer { buffer in
-            unsafe withUnsafeTemporaryAllocation(
+        unsafe bytes.withUnsafeBytes { buffer in
+            let buffer = unsafe buffer.assumingMemoryBound(to: CChar.self)
+            return unsafe withUnsafeTemporaryAllocation(
                 of: UnsafePointer<CChar>?.self, capacity: starts.count + 1
             ) { list in
                 for (index, start) in starts.enumerated() {

@@ -4,14 +4,18 @@ import Foundation
 /// The only owner of a libpq connection.
 ///
 /// C functions: `PQconnectStartParams`, `PQconnectPoll`, `PQenterPipelineMode`,
-/// `PQsendQueryParams`, `PQpipelineSync`, `PQflush`, `PQconsumeInput`, `PQisBusy`, `PQgetResult`,
-/// `PQnotifies`, `PQgetCancel`, `PQfinish`; see the PostgreSQL 15 manual, chapter 34.
+/// `PQsendQueryParams`, `PQsendQueryPrepared`, `PQpipelineSync`, `PQflush`, `PQconsumeInput`,
+/// `PQisBusy`, `PQgetResult`, `PQnotifies`, `PQgetCancel`, `PQfinish`; see the PostgreSQL 15 manual,
+/// chapter 34.
 ///
 /// Safe because the pointer never leaves this type, is freed exactly once by `deinit`, and the
 /// type is neither copyable nor sendable: it lives and dies on the thread that made it.
 @safe
 struct PostgresHandle: ~Copyable {
     private let connection: OpaquePointer
+
+    /// Statements of a batch that are sent without waiting for the rest.
+    private static let portion = 16
 
     /// How far an attempt to connect has come.
     enum Progress {
@@ -73,15 +77,30 @@ struct PostgresHandle: ~Copyable {
         guard unsafe PQexitPipelineMode(connection) == 1 else { throw lost() }
     }
 
-    /// Queues one statement with its parameters; text format both ways.
-    func send(_ query: PostgresQuery) throws(PostgresError) {
-        let values = CStringList(query.parameters.map(\.text))
-        let types = query.parameters.map(\.type.oid)
-        let isQueued = unsafe values.withPointers { values in
-            unsafe PQsendQueryParams(
-                connection, query.sql, Int32(types.count), types, values, nil, nil, 0)
+    /// Queues statements with their parameters; text format both ways.
+    ///
+    /// A statement like the one before it is not parsed again: it uses the unnamed statement, which
+    /// the server keeps until the next one is parsed. All of them must stand under one sync, within
+    /// which even pgbouncer's transaction mode stays on one server. The first are on their way while
+    /// the others are still written down.
+    func send(_ queries: [PostgresQuery]) throws(PostgresError) {
+        var parsed: PostgresQuery?
+        for (index, query) in queries.enumerated() {
+            if index > 0, index.isMultiple(of: Self.portion) { _ = try flush() }
+            let isParsed = parsed.map(query.hasForm(of:)) ?? false
+            let values = CStringList(query.parameters.lazy.map(\.text))
+            let count = Int32(query.parameters.count)
+            let isQueued = unsafe values.withPointers { values in
+                if isParsed {
+                    return unsafe PQsendQueryPrepared(connection, "", count, values, nil, nil, 0)
+                }
+                let types = query.parameters.map(\.type.oid)
+                return unsafe PQsendQueryParams(
+                    connection, query.sql, count, types, values, nil, nil, 0)
+            }
+            guard isQueued == 1 else { throw lost() }
+            parsed = query
         }
-        guard isQueued == 1 else { throw lost() }
     }
 
     /// Queues a script by the simple protocol; outside pipeline mode only.

@@ -1,3 +1,5 @@
+import Glibc
+
 /// SQL whose interpolated values travel beside it as parameters, never inside it.
 ///
 /// `"select id from jobs where name = \(name)"` becomes `select id from jobs where name = $1`.
@@ -97,6 +99,12 @@ extension PostgresQuery {
     /// PostgreSQL counts the parameters of a statement in 16 bits.
     static let maximumParameters = 65_535
 
+    /// Whether it is the same statement with parameters of the same types.
+    func hasForm(of other: PostgresQuery) -> Bool {
+        sql == other.sql && parameters.count == other.parameters.count
+            && zip(parameters, other.parameters).allSatisfy { $0.type.oid == $1.type.oid }
+    }
+
     /// Says why the query cannot be sent: C strings end at a zero byte, so one would cut the text.
     func validate() throws(PostgresError) {
         guard parameters.count <= Self.maximumParameters else {
@@ -104,14 +112,25 @@ extension PostgresQuery {
                 .decoding, "a statement takes at most \(Self.maximumParameters) parameters",
                 queryName: name)
         }
-        guard !sql.utf8.contains(0) else {
+        guard !sql.holdsZeroByte else {
             throw PostgresError(.decoding, "the SQL contains a zero byte", queryName: name)
         }
         for (index, parameter) in parameters.enumerated()
-        where parameter.text?.utf8.contains(0) ?? false {
+        where parameter.text?.holdsZeroByte ?? false {
             throw PostgresError(
                 .decoding, "parameter $\(index + 1) contains a zero byte, which text cannot hold",
                 queryName: name)
         }
+    }
+}
+
+extension String {
+    /// Whether C would see less than all of it.
+    fileprivate var holdsZeroByte: Bool {
+        let found = unsafe utf8.withContiguousStorageIfAvailable { bytes in
+            guard let start = bytes.baseAddress else { return false }
+            return unsafe memchr(start, 0, bytes.count) != nil
+        }
+        return found ?? utf8.contains(0)
     }
 }

@@ -46,7 +46,11 @@ struct PostgresResult: ~Copyable {
     /// The command tag without its counts.
     var command: String {
         guard let text = unsafe PQcmdStatus(result) else { return "" }
-        return String(unsafe String(cString: text).prefix { !$0.isNumber }.trimmingSuffix())
+        let tag = unsafe String(cString: text)
+        // By bytes: a tag is ASCII, and this runs for every statement.
+        var words = tag.utf8.prefix { !(0x30...0x39).contains($0) }
+        while words.last == UInt8(ascii: " ") { words.removeLast() }
+        return String(Substring(words))
     }
 
     /// The names of the columns.
@@ -104,13 +108,5 @@ struct PostgresResult: ~Copyable {
     private var wholeMessage: String {
         guard let text = unsafe PQresultErrorMessage(result) else { return "" }
         return String(unsafe String(cString: text).prefix { !$0.isNewline })
-    }
-}
-
-extension Substring {
-    fileprivate func trimmingSuffix() -> Substring {
-        var trimmed = self
-        while trimmed.last == " " { trimmed.removeLast() }
-        return trimmed
     }
 }

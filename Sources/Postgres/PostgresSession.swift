@@ -35,7 +35,7 @@ final class PostgresSession {
         inFlight.append(flight)
         switch submission.form {
         case .pipeline:
-            for query in submission.queries { try handle.send(query) }
+            try handle.send(submission.queries)
             try handle.sync()
         case .script:
             try handle.exitPipeline()

@@ -33,6 +33,34 @@ import Testing
         }
     }
 
+    @Test("statements that are alike in a batch are told apart by their parameters")
+    func alike() async throws {
+        try await PostgresServer.shared.withPool { pool in
+            _ = try await pool.query("create table notes (number bigint primary key, note text)")
+            func add(_ number: Int, _ note: String?) -> PostgresQuery {
+                "insert into notes values (\(number), \(note.postgresValue))"
+            }
+            let written = try await pool.batch(
+                (0..<100).map { add($0, $0.isMultiple(of: 3) ? nil : "note \($0)") })
+            #expect(written.count == 100 && written.allSatisfy { $0.affected == 1 })
+            let read = try await pool.batch([
+                "select note from notes where number = \(1)",
+                "select note from notes where number = \(3)",
+                "select note from notes where number = \("4")",
+                "select count(*)::text as note from notes",
+                "select note from notes where number = \(5)",
+                "select note from notes where number = \(1_000)",
+            ])
+            let notes: [String?] = try read.dropLast().map { try $0[0].decode("note") }
+            #expect(notes == ["note 1", nil, "note 4", "100", "note 5"])
+            #expect(read[5].isEmpty)
+            let error = await failure { try await pool.batch((95..<105).map { add($0, "again") }) }
+            #expect((error as? PostgresError)?.sqlState == .uniqueViolation)
+            let left: Int = try await pool.query("select count(*) from notes")[0]["count"]
+            #expect(left == 100)
+        }
+    }
+
     @Test("a data exception does not repeat the value")
     func redaction() async throws {
         try await PostgresServer.shared.withPool { pool in
