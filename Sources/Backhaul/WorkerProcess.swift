@@ -22,6 +22,9 @@ struct WorkerProcess {
     /// fetched.
     static let fetchAgeLimit = 60.0
 
+    /// By then it has started, and what only starting needed can leave its memory.
+    static let startUp = Duration.seconds(2)
+
     let worker: any WorkerControl
     let workerID: String
     let place: ProcessPlace
@@ -48,6 +51,10 @@ struct WorkerProcess {
             grace: settings.grace, logger: logger)
         let end = await withTaskGroup(of: Void.self) { group in
             for sibling in siblings { group.addTask { await sibling() } }
+            group.addTask {
+                guard (try? await Task.sleep(for: Self.startUp)) != nil else { return }
+                ResidentMemory.forgetCode()
+            }
             let end = await worker.run()
             group.cancelAll()
             return end

@@ -116,6 +116,14 @@ struct SpawnedProcessTests {
         #expect(ResidentMemory.bytes(of: Int32.max) == nil)
     }
 
+    @Test("code that has run leaves the memory of the process, and can run again")
+    func forgotten() throws {
+        let before = try #require(ResidentMemory.bytes())
+        ResidentMemory.forgetCode()
+        let after = try #require(ResidentMemory.bytes())
+        #expect(after < before)
+    }
+
     @Test("a process can become another program")
     func replaced() async {
         await #expect(processExitsWith: .exitCode(7)) {
