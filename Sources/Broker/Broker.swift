@@ -5,6 +5,10 @@ package import JobModel
 ///
 /// Everything is at-least-once: an operation that throws may have been done.
 package protocol Broker: Sendable {
+    /// Where its answers arrive: a task that prefers it goes on there without changing threads, and
+    /// must be brief between its waits.
+    var executor: any TaskExecutor { get }
+
     /// Puts messages on their queues, or aside until their `eta`.
     func enqueue(_ messages: [OutgoingMessage]) async throws(BrokerError)
 
@@ -127,6 +131,9 @@ extension Broker {
 
 /// Waits for a message on one list.
 package protocol ListWaiter: Sendable {
+    /// Where its answers arrive, as ``Broker/executor``.
+    var executor: any TaskExecutor { get }
+
     /// Blocks until the list has a message and takes it; empty when the time is up.
     func wait(upTo limit: Duration) async throws(BrokerError) -> [Delivery]
 
@@ -139,8 +146,8 @@ package protocol ListWaiter: Sendable {
 
 /// A lease being renewed.
 package protocol LeaseRenewal: Sendable {
-    /// How long ago a renewal last succeeded.
-    var age: Duration { get }
+    /// When a renewal last succeeded.
+    var renewedAt: ContinuousClock.Instant { get }
 
     /// Stops renewing; the lease then runs out by itself.
     func cancel()
@@ -159,13 +166,31 @@ package struct ListAddress: Hashable, Sendable {
 }
 
 /// A delivery and what is to become of it.
-package struct Settling: Sendable {
+///
+/// A class, because it is large, passed through many hands and never changed.
+package final class Settling: Sendable {
     package let delivery: Delivery
     package let transition: Transition
     /// The record to store for `AsyncResult`, if any.
-    package let result: ResultRecord?
+    package var result: ResultRecord? { kept?.value }
     /// What follows from it for the workflow and the schedule; written in the same step.
-    package let aftermath: Aftermath?
+    package var aftermath: Aftermath? { following?.value }
+
+    // Most have neither, and none need pay for the room.
+    private let kept: Part<ResultRecord>?
+    private let following: Part<Aftermath>?
+
+    private final class Part<Value: Sendable>: Sendable {
+        let value: Value
+        init(_ value: Value) { self.value = value }
+    }
+
+    /// Whether something follows from it.
+    var hasAftermath: Bool {
+        guard let following, !following.value.isEmpty else { return false }
+        if case .release = transition { return false }
+        return true
+    }
 
     package init(
         delivery: Delivery, transition: Transition, result: ResultRecord? = nil,
@@ -173,8 +198,8 @@ package struct Settling: Sendable {
     ) {
         self.delivery = delivery
         self.transition = transition
-        self.result = result
-        self.aftermath = aftermath
+        kept = result.map(Part.init)
+        following = aftermath.map(Part.init)
     }
 
     /// The same, telling also that the job of a tick has ended.
@@ -191,7 +216,7 @@ package enum Transition: Sendable {
     case acknowledge
     /// Round again with this message, now (`nil`) or at a time.
     case retry(message: [UInt8], at: Date?)
-    case bury(in: Grave, BuriedMessage)
+    indirect case bury(in: Grave, BuriedMessage)
     case release
 }
 

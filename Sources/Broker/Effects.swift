@@ -20,14 +20,27 @@ struct EncodedMessage: Sendable {
     let list: String
     /// In ms; 0 is now.
     let due: Int64
-    /// Names it among the delayed: the job's id, a slash, and something that no other message has.
-    let member: String
     let bytes: [UInt8]
+    /// The id of the job; nil when `unique` holds it already.
+    private let id: String?
+    private let unique: String
+
+    /// Names it among the delayed: the job's id, a slash, and something that no other message has.
+    var member: String { id.map { "\($0)/\(unique)" } ?? unique }
 
     init(
         _ message: OutgoingMessage, broker: RedisBroker, now: Date
     ) throws(OversizedMessage) {
-        let unique = UUID().uuidString.lowercased()
+        var tags = FreshUUIDs()
+        try self.init(message, broker: broker, now: now, tags: &tags)
+    }
+
+    /// One of many.
+    init(
+        _ message: OutgoingMessage, broker: RedisBroker, now: Date, tags: inout FreshUUIDs
+    ) throws(OversizedMessage) {
+        unique = tags.next()
+        id = message.id.text
         bytes = message.encoded(origin: broker.options.origin, deliveryTag: unique)
         guard bytes.count <= broker.options.maximumMessageBytes else {
             throw OversizedMessage(
@@ -35,14 +48,14 @@ struct EncodedMessage: Sendable {
         }
         list = broker.keys.list(of: message.queue, step: message.priority.step)
         due = message.eta.flatMap { $0 > now ? $0.milliseconds : nil } ?? 0
-        member = "\(message.id.text)/\(unique)"
     }
 
     /// A delivery that goes round again.
     init(again bytes: [UInt8], at date: Date?, list: String, tag: String) {
         self.bytes = bytes
         self.list = list
-        member = Self.member(again: bytes, tag: tag)
+        id = nil
+        unique = Self.member(again: bytes, tag: tag)
         due = date?.milliseconds ?? 0
     }
 

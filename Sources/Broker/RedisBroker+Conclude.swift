@@ -95,15 +95,6 @@ extension RedisBroker {
     }
 }
 
-extension Settling {
-    /// Whether something follows from it.
-    var hasAftermath: Bool {
-        guard let aftermath, !aftermath.isEmpty else { return false }
-        if case .release = transition { return false }
-        return true
-    }
-}
-
 /// Conclusions on their way.
 private struct ConcludingWrite {
     var calls: [(call: RedisScriptCall, effects: Effects, position: Int)] = []

@@ -89,15 +89,24 @@ extension RedisBroker {
 /// One call of the reserve script: its keys and arguments, and the meaning of its reply.
 struct ReserveCall: Sendable {
     let worker: WorkerID
-    let sequence: Int
     let count: Int
     /// Where to take from, and under which name to record it.
     let sources: [(key: String, list: ListAddress)]
 
-    private var tagPrefix: String { "\(worker.text)-\(sequence)-" }
+    /// What its tags begin with.
+    let prefix: String
+
+    init(
+        worker: WorkerID, sequence: Int, count: Int, sources: [(key: String, list: ListAddress)]
+    ) {
+        self.worker = worker
+        self.count = count
+        self.sources = sources
+        prefix = "\(worker.text)-\(sequence)-"
+    }
 
     /// Every tag the call can make.
-    var tags: [String] { (1...count).map { "\(tagPrefix)\($0)" } }
+    var tags: [String] { (1...count).map { "\(prefix)\($0)" } }
 
     func scriptCall(_ broker: RedisBroker) -> RedisScriptCall {
         let keys =
@@ -108,7 +117,7 @@ struct ReserveCall: Sendable {
         var call = RedisScriptCall(broker.scripts.reserve, keys: keys, reserving: 64 * keys.count)
         call.append(count)
         call.append(broker.options.reserveBytes)
-        call.append(tagPrefix)
+        call.append(prefix)
         call.append(worker.text)
         call.append(Int(broker.options.lease.inMilliseconds))
         for source in sources { call.append(InFlightRecord.ending(for: source.list.queue)) }
@@ -133,7 +142,7 @@ struct ReserveCall: Sendable {
                 Delivery(
                     raw: raw,
                     lease: Lease(
-                        tag: "\(tagPrefix)\(number)", fence: Fence(Int64(fence) + Int64(number))),
+                        number, of: prefix, fence: Fence(Int64(fence) + Int64(number))),
                     queue: list.queue, step: list.step, reservedAt: now))
         }
         return deliveries

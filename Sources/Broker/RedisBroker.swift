@@ -47,6 +47,8 @@ package final class RedisBroker: Broker {
         connection = RedisConnection(address: address, options: connecting, logger: logger)
     }
 
+    package var executor: any TaskExecutor { connection.executor }
+
     /// Closes the connection; what is in flight fails with `unavailable`.
     package func close() async { await connection.close() }
 
@@ -56,10 +58,11 @@ package final class RedisBroker: Broker {
         let now = time.now
         var lists: [(key: String, payloads: [[UInt8]])] = []
         var delayed: [EncodedMessage] = []
+        var tags = FreshUUIDs(expecting: messages.count)
         for message in messages {
             let encoded: EncodedMessage
             do throws(OversizedMessage) {
-                encoded = try EncodedMessage(message, broker: self, now: now)
+                encoded = try EncodedMessage(message, broker: self, now: now, tags: &tags)
             } catch { throw error.brokerError }
             if encoded.due > 0 {
                 delayed.append(encoded)

@@ -45,7 +45,7 @@ final class RedisLeaseRenewal: LeaseRenewal {
         }
     }
 
-    var age: Duration { ContinuousClock.now - renewed.withLock { $0 } }
+    var renewedAt: ContinuousClock.Instant { renewed.withLock { $0 } }
 
     func cancel() { repetition.cancel() }
 }

@@ -32,6 +32,8 @@ final class RedisListWaiter: ListWaiter {
             logger: Logger(label: "backhaul.wait") { _ in SwiftLogNoOpLogHandler() })
     }
 
+    var executor: any TaskExecutor { connection.executor }
+
     func wait(upTo limit: Duration) async throws(BrokerError) -> [Delivery] {
         let call = ReserveCall(
             worker: worker, sequence: broker.sequence.next(), count: 1,

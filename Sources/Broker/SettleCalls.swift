@@ -8,6 +8,8 @@ struct SettleCalls: Sendable {
     /// For each call, the positions in the batch that its answers belong to.
     private var positions: [[Int]] = []
     private let size: Int
+    /// Room for the arguments of an acknowledgement without a result.
+    private static let bytesEach = 80
 
     init(_ batch: [Settling], broker: RedisBroker) {
         size = batch.count
@@ -15,7 +17,8 @@ struct SettleCalls: Sendable {
         let inFlight = [keys.unacked, keys.unackedIndex]
         let ttl = broker.options.secondsKept(nil)
         let scripts = broker.scripts
-        var acknowledged = Call(scripts.acknowledge, inFlight, [ttl])
+        var acknowledged = Call(
+            scripts.acknowledge, inFlight, [ttl], reserving: batch.count * Self.bytesEach)
         var retried = Call(
             scripts.retry, inFlight + [keys.delayed, keys.delayedMessages], [ttl])
         var released = Call(scripts.release, inFlight, [])
@@ -30,28 +33,28 @@ struct SettleCalls: Sendable {
                 ])
         }
         for (position, settling) in batch.enumerated() {
-            let tag = settling.delivery.lease.tag
+            let lease = settling.delivery.lease
             switch settling.transition {
             case .acknowledge:
                 acknowledged.add(position) { call in
-                    call.append(tag)
+                    call.append(lease)
                     call.append(settling.result, keys)
                 }
             case .retry(let message, let date):
                 let list = keys.list(of: settling.delivery)
                 retried.add(position) { call in
-                    call.append(tag)
+                    call.append(lease)
                     call.append(date?.milliseconds ?? 0)
                     call.append(list)
                     call.append(message)
                     // Only those that wait are looked for by their ids.
                     call.append(
-                        date == nil ? "" : EncodedMessage.member(again: message, tag: tag))
+                        date == nil ? "" : EncodedMessage.member(again: message, tag: lease.tag))
                     call.append(settling.result, keys)
                 }
             case .bury(let grave, let record):
                 buried[grave]?.add(position) { call in
-                    call.append(tag)
+                    call.append(lease)
                     call.append(record.entry)
                     call.append(record.buriedAt.milliseconds)
                     call.append(record.encoded())
@@ -64,7 +67,7 @@ struct SettleCalls: Sendable {
         for (position, settling) in batch.enumerated().reversed() {
             guard case .release = settling.transition else { continue }
             released.add(position) { call in
-                call.append(settling.delivery.lease.tag)
+                call.append(settling.delivery.lease)
                 call.append(keys.list(of: settling.delivery))
                 call.append(settling.delivery.raw)
             }
@@ -81,6 +84,10 @@ struct SettleCalls: Sendable {
         var settlements = [Settlement](repeating: .refused, count: size)
         for (reply, positions) in zip(replies, positions) {
             if case .error = reply { continue }
+            if case .integer(let count) = reply, count == positions.count {
+                for position in positions { settlements[position] = .settled }
+                continue
+            }
             guard let answers = reply.array, answers.count == positions.count else {
                 throw BrokerError.unexpected("settle")
             }
@@ -95,8 +102,11 @@ struct SettleCalls: Sendable {
         var call: RedisScriptCall
         var positions: [Int] = []
 
-        init(_ script: RedisScript, _ keys: [String], _ head: [any RedisArgument]) {
-            call = RedisScriptCall(script, keys: keys, arguments: head)
+        init(
+            _ script: RedisScript, _ keys: [String], _ head: [any RedisArgument],
+            reserving bytes: Int = 0
+        ) {
+            call = RedisScriptCall(script, keys: keys, arguments: head, reserving: bytes)
         }
 
         mutating func add(_ position: Int, _ write: (inout RedisScriptCall) -> Void) {
@@ -114,9 +124,19 @@ extension RedisKeys {
 }
 
 extension RedisScriptCall {
+    /// The tag of a lease, without making a string of it.
+    fileprivate mutating func append(_ lease: Lease) {
+        guard let number = lease.number else { return append(lease.prefix) }
+        append(lease.prefix, followedBy: number)
+    }
+
     /// The last two arguments of a settling: key and record, both empty when nothing is stored.
     fileprivate mutating func append(_ result: ResultRecord?, _ keys: RedisKeys) {
-        append(result.map { keys.result(of: $0.id) } ?? "")
-        append(result?.encoded() ?? [])
+        guard let result else {
+            append("")
+            return append("")
+        }
+        append(keys.resultStem, followedBy: result.id.text)
+        append(result.encoded())
     }
 }

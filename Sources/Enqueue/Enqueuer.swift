@@ -15,6 +15,10 @@ public import Logging
 public struct Enqueuer: Sendable {
     /// The most jobs in one call.
     public static let maximumBatch = 10_000
+    /// So many jobs of one call are sent at a time.
+    static let part = 1024
+    /// So many parts are under way at most.
+    private static let partsUnderWay = 2
     /// The most messages that one workflow may begin with.
     public static let maximumMembers = CanvasPublisher.maximumMessages
 
@@ -56,7 +60,9 @@ public struct Enqueuer: Sendable {
         return ids[0]
     }
 
-    /// Enqueues many typed jobs in one round trip; returns their ids in order.
+    /// Enqueues many typed jobs in few round trips; returns their ids in order.
+    ///
+    /// They are sent in order and in parts, the next part written while the last is under way.
     ///
     /// - Throws: ``EnqueueError``.
     @discardableResult
@@ -65,9 +71,11 @@ public struct Enqueuer: Sendable {
     ) async throws(EnqueueError) -> [JobID] {
         var messages: [OutgoingMessage] = []
         messages.reserveCapacity(payloads.count)
+        let policy = Work.policy
+        var ids = FreshUUIDs(expecting: payloads.count)
         for (payload, options) in payloads {
             let body = try body(of: payload, for: job)
-            messages.append(message(Work.name, body, options, policy: Work.policy))
+            messages.append(message(Work.name, body, options, policy: policy, ids: &ids))
         }
         return try await send(messages)
     }
@@ -81,8 +89,8 @@ public struct Enqueuer: Sendable {
         _ options: EnqueueOptions = EnqueueOptions()
     ) async throws(EnqueueError) -> JobID {
         let body = MessageBody(args: args, kwargs: kwargs)
-        let ids = try await send([message(name, body, options, policy: nil)])
-        return ids[0]
+        var ids = FreshUUIDs()
+        return try await send([message(name, body, options, policy: nil, ids: &ids)])[0]
     }
 
     /// Enqueues a job by name once for each of `options`, always with the same arguments; returns their
@@ -95,7 +103,9 @@ public struct Enqueuer: Sendable {
         each options: [EnqueueOptions]
     ) async throws(EnqueueError) -> [JobID] {
         let body = MessageBody(args: args, kwargs: kwargs)
-        return try await send(options.map { message(name, body, $0, policy: nil) })
+        var ids = FreshUUIDs(expecting: options.count)
+        return try await send(
+            options.map { message(name, body, $0, policy: nil, ids: &ids) })
     }
 
     /// Sends a workflow, or a single signature; returns the id under which its result will be.
@@ -127,9 +137,10 @@ public struct Enqueuer: Sendable {
     }
 
     private func message(
-        _ name: JobName, _ body: MessageBody, _ options: EnqueueOptions, policy: JobPolicy?
+        _ name: JobName, _ body: MessageBody, _ options: EnqueueOptions, policy: JobPolicy?,
+        ids: inout FreshUUIDs
     ) -> OutgoingMessage {
-        let id = options.id ?? JobID(UUID().uuidString.lowercased())
+        let id = options.id ?? JobID(ids.next())
         var message = OutgoingMessage(
             id: id, name: name, body: body, queue: options.queue ?? policy?.queue ?? .celery)
         message.priority = options.priority ?? .highest
@@ -149,8 +160,39 @@ public struct Enqueuer: Sendable {
                 message: "\(messages.count) jobs in one call; at most \(Self.maximumBatch)")
         }
         do throws(BrokerError) {
-            try await broker.enqueue(messages)
+            if messages.count <= Self.part {
+                try await broker.enqueue(messages)
+            } else {
+                try await sendInParts(messages)
+            }
         } catch { throw EnqueueError(error) }
         return messages.map(\.id)
+    }
+
+    /// Sends part after part, and nothing more after one that failed.
+    private func sendInParts(_ messages: [OutgoingMessage]) async throws(BrokerError) {
+        let failure = await withTaskGroup(of: BrokerError?.self) { group in
+            var failure: BrokerError?
+            var underWay = 0
+            for start in stride(from: 0, to: messages.count, by: Self.part) {
+                if underWay == Self.partsUnderWay {
+                    failure = await group.next() ?? nil
+                    underWay -= 1
+                }
+                guard failure == nil else { break }
+                let part = Array(messages[start..<min(start + Self.part, messages.count)])
+                // It runs here up to its wait for the answer: so parts are sent in their order.
+                group.addImmediateTask { [broker] in
+                    do throws(BrokerError) {
+                        try await broker.enqueue(part)
+                        return nil
+                    } catch { return error }
+                }
+                underWay += 1
+            }
+            for await other in group { failure = failure ?? other }
+            return failure
+        }
+        if let failure { throw failure }
     }
 }

@@ -2,40 +2,100 @@ public import Logging
 
 /// What a running job may know about itself, and what it may ask for.
 public struct JobContext: Sendable {
-    /// The task id.
-    public let id: JobID
-    /// The task name.
-    public let name: JobName
-    /// The queue the message came from.
-    public let queue: QueueName
-    /// 1 for the first run, 2 for the first retry, and so on.
-    public let attempt: Int
-    /// The attempt after which a failure becomes a dead letter.
-    public let maximumAttempts: Int
-    /// The task that started the workflow this job belongs to.
-    public let rootID: String?
-    /// The task that sent this one.
-    public let parentID: String?
-    /// The group it belongs to, which is also its chord's id.
-    public let groupID: String?
-    /// Orders this run's reservation among those of the same message; see ``Fence``.
-    public let fence: Fence
-    /// Wall-clock time; inject another in tests.
-    public let time: any TimeSource
+    private let subject: Subject
 
-    private let baseLogger: Logger
-    private let scope: JobScope?
+    /// The run that it speaks of, or what a test says of none.
+    private enum Subject {
+        case run(JobScope)
+        case told(ToldFacts)
+    }
+
+    /// The task id.
+    public var id: JobID {
+        switch subject {
+        case .run(let scope): scope.message.id
+        case .told(let facts): facts.id
+        }
+    }
+
+    /// The task name.
+    public var name: JobName {
+        switch subject {
+        case .run(let scope): scope.message.name
+        case .told(let facts): facts.name
+        }
+    }
+
+    /// The queue the message came from.
+    public var queue: QueueName {
+        switch subject {
+        case .run(let scope): scope.delivery.queue
+        case .told(let facts): facts.queue
+        }
+    }
+
+    /// 1 for the first run, 2 for the first retry, and so on.
+    public var attempt: Int {
+        switch subject {
+        case .run(let scope): scope.message.retries + 1
+        case .told(let facts): facts.attempt
+        }
+    }
+
+    /// The attempt after which a failure becomes a dead letter.
+    public var maximumAttempts: Int {
+        switch subject {
+        case .run(let scope): scope.maximumAttempts
+        case .told(let facts): facts.maximumAttempts
+        }
+    }
+
+    /// The task that started the workflow this job belongs to.
+    public var rootID: String? {
+        switch subject {
+        case .run(let scope): scope.message.rootID
+        case .told(let facts): facts.rootID
+        }
+    }
+
+    /// The task that sent this one.
+    public var parentID: String? { scope?.message.parentID }
+
+    /// The group it belongs to, which is also its chord's id.
+    public var groupID: String? { scope?.message.groupID }
+
+    /// Orders this run's reservation among those of the same message; see ``Fence``.
+    public var fence: Fence {
+        switch subject {
+        case .run(let scope): scope.delivery.lease.fence
+        case .told(let facts): facts.fence
+        }
+    }
+
+    /// Wall-clock time; inject another in tests.
+    public var time: any TimeSource {
+        switch subject {
+        case .run(let scope): scope.site.time
+        case .told(let facts): facts.time
+        }
+    }
 
     /// Carries the job's facts; add no payloads and no secrets.
     ///
     /// Made when asked for, because most jobs never log.
     public var logger: Logger {
-        var logger = baseLogger
+        var logger =
+            switch subject {
+            case .run(let scope): scope.site.logger
+            case .told(let facts): facts.logger
+            }
         logger[metadataKey: LogKey.jobID] = "\(id)"
         logger[metadataKey: LogKey.jobName] = "\(name)"
         logger[metadataKey: LogKey.jobAttempt] = "\(attempt)"
         return logger
     }
+
+    private var scope: JobScope? { if case .run(let scope) = subject { scope } else { nil } }
 
     /// The message it was sent by, read anew each time; `nil` in tests of single jobs.
     public var request: JobRequest? { scope.map { JobRequest($0.message) } }
@@ -77,37 +137,41 @@ public struct JobContext: Sendable {
         id: JobID, name: JobName, queue: QueueName, attempt: Int, maximumAttempts: Int,
         rootID: String? = nil, fence: Fence = .none, logger: Logger, time: any TimeSource
     ) {
+        subject = .told(
+            ToldFacts(
+                id: id, name: name, queue: queue, attempt: attempt,
+                maximumAttempts: maximumAttempts, rootID: rootID, fence: fence, logger: logger,
+                time: time))
+    }
+
+    /// Makes the context of a run.
+    package init(_ scope: JobScope) { subject = .run(scope) }
+}
+
+/// What a test says of a job that nobody sent.
+private final class ToldFacts: Sendable {
+    let id: JobID
+    let name: JobName
+    let queue: QueueName
+    let attempt: Int
+    let maximumAttempts: Int
+    let rootID: String?
+    let fence: Fence
+    let logger: Logger
+    let time: any TimeSource
+
+    init(
+        id: JobID, name: JobName, queue: QueueName, attempt: Int, maximumAttempts: Int,
+        rootID: String?, fence: Fence, logger: Logger, time: any TimeSource
+    ) {
         self.id = id
         self.name = name
         self.queue = queue
         self.attempt = attempt
         self.maximumAttempts = maximumAttempts
         self.rootID = rootID
-        parentID = nil
-        groupID = nil
         self.fence = fence
-        baseLogger = logger
+        self.logger = logger
         self.time = time
-        scope = nil
-    }
-
-    /// Makes the context of a run.
-    package init(
-        _ scope: JobScope, from delivery: Delivery, maximumAttempts: Int, logger: Logger,
-        time: any TimeSource
-    ) {
-        let message = scope.message
-        id = message.id
-        name = message.name
-        queue = delivery.queue
-        attempt = message.retries + 1
-        self.maximumAttempts = maximumAttempts
-        rootID = message.rootID
-        parentID = message.parentID
-        groupID = message.groupID
-        fence = delivery.lease.fence
-        baseLogger = logger
-        self.time = time
-        self.scope = scope
     }
 }

@@ -1,45 +1,53 @@
 import Mailbox
+import Synchronization
 
 /// One run of a job, as its context sees it: the message it came by, and what it wants sent.
 ///
 /// What it wants sent is kept until the job is settled, and then sent in the same step: if and only
 /// if the job counts as done, and once. A failed attempt sends nothing.
 package final class JobScope: Sendable {
-    /// Tells whoever waits for the result how the job stands.
-    package typealias StateReport =
-        @Sendable (_ state: String, _ meta: JSONValue) async throws -> Void
-
     /// What the job wants sent, and the results of it as Celery's tuples.
     package struct Draft: Sendable {
         package var publication = Publication()
         package var children: [JSONValue] = []
+
+        package init() {}
     }
 
     /// The message.
     package let message: JobMessage
+    /// The reservation that it runs under.
+    package let delivery: Delivery
     /// Its arguments and canvas parts.
     package let body: MessageBody
     /// The workflow that the job is a part of, if it is part of one.
     package let task: CanvasTask?
-    private let rules: CanvasRules
-    private let time: any TimeSource
-    private let report: StateReport?
-    private let state = Locked(Draft())
+    /// The attempt after which a failure becomes a dead letter.
+    let maximumAttempts: Int
+    let site: JobSite
+    private let hasDraft = Atomic(false)
 
     package init(
-        _ message: JobMessage, _ body: MessageBody, task: CanvasTask?, rules: CanvasRules,
-        time: any TimeSource, report: StateReport? = nil
+        _ message: JobMessage, _ body: MessageBody, task: CanvasTask?, from delivery: Delivery,
+        maximumAttempts: Int, on site: JobSite
     ) {
         self.message = message
         self.body = body
         self.task = task
-        self.rules = rules
-        self.time = time
-        self.report = report
+        self.delivery = delivery
+        self.maximumAttempts = maximumAttempts
+        self.site = site
+    }
+
+    deinit {
+        if hasDraft.load(ordering: .acquiring) { site.drafts.withLock { $0[key] = nil } }
     }
 
     /// What was collected so far.
-    package var draft: Draft { state.withLock { $0 } }
+    package var draft: Draft {
+        guard hasDraft.load(ordering: .acquiring) else { return Draft() }
+        return site.drafts.withLock { $0[key] } ?? Draft()
+    }
 
     func send(_ signature: Signature) throws(CanvasError) -> SentSignature {
         let (publication, sent) = try publisher.publication(of: signature)
@@ -51,24 +59,32 @@ package final class JobScope: Sendable {
         try keep(try publisher.publication(ofPart: signature), nil)
     }
 
-    func report(_ name: String, _ meta: JSONValue) async throws { try await report?(name, meta) }
+    func report(_ name: String, _ meta: JSONValue) async throws {
+        try await site.report?(self, name, meta)
+    }
+
+    private var key: ObjectIdentifier { ObjectIdentifier(self) }
 
     private func keep(_ new: Publication, _ child: JSONValue?) throws(CanvasError) {
-        let fits = state.withLock { draft in
+        let fits = site.drafts.withLock { drafts in
+            var draft = drafts[key] ?? Draft()
             let count = draft.publication.messages.count + new.messages.count
             guard count <= CanvasPublisher.maximumMessages else { return false }
             draft.publication += new
             if let child { draft.children.append(child) }
+            drafts[key] = draft
             return true
         }
         guard fits else { throw CanvasPublisher.tooLarge }
+        hasDraft.store(true, ordering: .releasing)
     }
 
     private var publisher: CanvasPublisher {
-        if let task { return CanvasPublisher(rules: rules, task: task, now: time.now) }
+        let now = site.time.now
+        if let task { return CanvasPublisher(rules: site.rules, task: task, now: now) }
         return CanvasPublisher(
-            rules: rules, rootID: message.rootID ?? message.id.text, parentID: message.id.text,
-            now: time.now)
+            rules: site.rules, rootID: message.rootID ?? message.id.text,
+            parentID: message.id.text, now: now)
     }
 }
 

@@ -6,12 +6,14 @@ import Glibc
 /// across a suspension: `withLock` takes a synchronous closure.
 @safe
 package final class Locked<State>: @unchecked Sendable {
-    // Invariant: `state` is touched only between lock and unlock of `mutex`.
+    // Invariant: `state` is touched only between lock and unlock of `mutex`. It is held by a pointer
+    // because a stored property would be guarded a second time, by the checks for exclusive access.
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
-    private var state: State
+    private let state: UnsafeMutablePointer<State>
 
     package init(_ state: sending State) {
-        self.state = state
+        unsafe self.state = .allocate(capacity: 1)
+        unsafe self.state.initialize(to: state)
         unsafe mutex = .allocate(capacity: 1)
         unsafe mutex.initialize(to: pthread_mutex_t())
         let failure = unsafe pthread_mutex_init(mutex, nil)
@@ -22,6 +24,8 @@ package final class Locked<State>: @unchecked Sendable {
         unsafe pthread_mutex_destroy(mutex)
         unsafe mutex.deinitialize(count: 1)
         unsafe mutex.deallocate()
+        unsafe state.deinitialize(count: 1)
+        unsafe state.deallocate()
     }
 
     /// Runs `body` alone with the state.
@@ -30,6 +34,6 @@ package final class Locked<State>: @unchecked Sendable {
     ) throws(Failure) -> sending Result {
         unsafe pthread_mutex_lock(mutex)
         defer { unsafe pthread_mutex_unlock(mutex) }
-        return try body(&state)
+        return try unsafe body(&state.pointee)
     }
 }

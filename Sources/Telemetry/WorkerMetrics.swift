@@ -156,23 +156,31 @@ package final class WorkerMetrics: Sendable {
 
     // MARK: What happens
 
-    /// A delivery ended.
+    /// Deliveries of one queue and kind ended alike.
     ///
-    /// `job` is the name in the message, nil when it had none; `duration` is how long the body ran,
-    /// nil when it did not.
-    package func finished(queue: String, job: String?, outcome: String, after duration: Duration?) {
+    /// `job` is the name in the messages, nil when they had none; `durations` says how long bodies
+    /// ran, of those that did.
+    package func finished(
+        queue: String, job: String?, outcome: String, count: Int = 1,
+        after elapsed: [Duration]
+    ) {
         let name = job.flatMap { durations[$0] == nil ? nil : $0 } ?? Self.unknown
         let queue = queues.contains(queue) ? queue : Self.unknown
-        if let duration, let histogram = durations[name] { histogram.observe(duration) }
+        if let histogram = durations[name] { for each in elapsed { histogram.observe(each) } }
         let key = JobKey(queue: queue, job: name, outcome: outcome)
         let known = finishedSeries.withLock { $0[key] }
-        if let known { return known.add() }
+        if let known { return known.add(count) }
         let series = jobs.series(queue, name, outcome)
         finishedSeries.withLock { all in
             // As bounded as the family: what is beyond is looked up each time.
             if all.count < MetricRegistry.maximumSeries { all[key] = series }
         }
-        series.add()
+        series.add(count)
+    }
+
+    /// A delivery ended; `duration` is how long its body ran, nil when it did not.
+    package func finished(queue: String, job: String?, outcome: String, after duration: Duration?) {
+        finished(queue: queue, job: job, outcome: outcome, after: duration.map { [$0] } ?? [])
     }
 
     /// Sets a level.

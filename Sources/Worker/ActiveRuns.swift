@@ -29,22 +29,9 @@ final class ActiveRuns: Sendable {
         let elapsed: Duration
     }
 
-    private struct Entry {
-        let run: BodyRun
-        let message: JobMessage
-        let delivery: Delivery
-        let limits: RunLimits
-        let startedAt: ContinuousClock.Instant
-        var cancelAt: ContinuousClock.Instant
-        var abandonAt: ContinuousClock.Instant
-        var cut: BodyRun.Cut
-        var isAbandoned = false
-    }
-
     private struct State {
-        var entries: [String: Entry] = [:]
-        /// Runs begun so far, by name; as many names as there are jobs.
-        var started: [JobName: Int] = [:]
+        /// Those of lanes that are alive, and those whose body does not end until it is noticed.
+        var stints: [ObjectIdentifier: Stint] = [:]
         /// When all must be over, because the worker stops.
         var end: ContinuousClock.Instant?
     }
@@ -52,57 +39,42 @@ final class ActiveRuns: Sendable {
     private let state = Locked(State())
     private let clock = ContinuousClock()
 
-    /// Begins a run, which `end` must follow.
-    func begin(
-        _ delivery: Delivery, _ message: JobMessage, limits: RunLimits
-    ) -> BodyRun {
-        let run = BodyRun()
-        let now = clock.now
-        let entry = Entry(
-            run: run, message: message, delivery: delivery, limits: limits, startedAt: now,
-            cancelAt: now + limits.cancelAfter, abandonAt: now + limits.abandonAfter,
-            cut: .hardLimit(limits.hardLimit))
-        state.withLock { state in
-            state.entries[delivery.lease.tag] = entry
-            state.started[message.name, default: 0] += 1
-        }
-        return run
-    }
+    /// Watches over the bodies of a stint until it is removed.
+    func add(_ stint: Stint) { state.withLock { $0.stints[ObjectIdentifier(stint)] = stint } }
 
-    /// Ends a run; returns how long it took.
-    func end(_ delivery: Delivery) -> Duration {
-        let entry = state.withLock { $0.entries.removeValue(forKey: delivery.lease.tag) }
-        return entry.map { clock.now - $0.startedAt } ?? .zero
+    /// Forgets a stint that is over.
+    func remove(_ stint: Stint) { state.withLock { $0.stints[ObjectIdentifier(stint)] = nil } }
+
+    private var stints: [Stint] { state.withLock { Array($0.stints.values) } }
+
+    private var runs: [(stint: Stint, run: ActiveRun)] {
+        stints.compactMap { stint in stint.current.map { (stint, $0) } }
+            .sorted { $0.run.startedAt < $1.run.startedAt }
     }
 
     /// How many run.
-    var count: Int { state.withLock { $0.entries.count } }
+    var count: Int { stints.count { $0.current != nil } }
 
     /// All that run, the longest first.
     var list: [RunningJob] {
         let now = clock.now
-        let entries = state.withLock { Array($0.entries.values) }
-        return entries.sorted { $0.startedAt < $1.startedAt }.map { entry in
+        return runs.map { stint, run in
             RunningJob(
-                id: entry.message.id.text, name: entry.message.name.text,
-                queue: entry.delivery.queue.text, attempt: entry.message.retries + 1,
-                elapsedSeconds: (now - entry.startedAt).inSeconds, isCancelled: entry.run.cut != nil
-            )
+                id: run.scope.message.id.text, name: run.scope.message.name.text,
+                queue: run.scope.delivery.queue.text, attempt: run.scope.message.retries + 1,
+                elapsedSeconds: (now - run.startedAt).inSeconds, isCancelled: stint.cut != nil)
         }
     }
 
     /// All that run with their messages, the longest first.
     var glimpses: [Glimpse] {
         let now = clock.now
-        let entries = state.withLock { Array($0.entries.values) }
-        return entries.sorted { $0.startedAt < $1.startedAt }.map { entry in
+        return runs.map { _, run in
             Glimpse(
-                message: entry.message, delivery: entry.delivery, elapsed: now - entry.startedAt)
+                message: run.scope.message, delivery: run.scope.delivery,
+                elapsed: now - run.startedAt)
         }
     }
-
-    /// Runs begun so far, by name.
-    var started: [JobName: Int] { state.withLock { $0.started } }
 
     /// Asks the runs of these jobs to end; those that ignore it are given up.
     ///
@@ -115,24 +87,31 @@ final class ActiveRuns: Sendable {
 
     /// Asks the runs of the jobs that are meant to end; returns their ids.
     func cancel(where isMeant: (JobMessage) -> Bool) -> [JobID] {
-        let meant = state.withLock { $0.entries }.filter { isMeant($0.value.message) }
-        let tags = Set(meant.keys)
-        cut(because: .asked) { tag, _ in tags.contains(tag) }
-        return meant.values.map(\.message.id)
+        var cancelled: [JobID] = []
+        // What is meant is found out first: that may take its time, and holds no lock.
+        for (stint, run) in runs where isMeant(run.scope.message) {
+            let isFound = stint.cancel(because: .asked, within: Self.cancelLimit) {
+                $0.scope === run.scope
+            }
+            if isFound { cancelled.append(run.scope.message.id) }
+        }
+        return cancelled
     }
 
     /// Asks runs to end whose message another worker has by now.
     func lose(_ tags: [String]) {
         guard !tags.isEmpty else { return }
         let tags = Set(tags)
-        cut(because: .leaseLost) { tag, _ in tags.contains(tag) }
+        for stint in stints {
+            stint.cancel(because: .leaseLost, within: Self.cancelLimit) {
+                tags.contains($0.scope.delivery.lease.tag)
+            }
+        }
     }
 
     /// Asks every run to end, because the worker stops.
     func cancelAll() {
-        for run in state.withLock({ $0.entries.values.map(\.run) }) {
-            run.cancel(because: .stopping)
-        }
+        for stint in stints { stint.cancel(because: .stopping) { _ in true } }
     }
 
     /// Gives every run up.
@@ -149,43 +128,10 @@ final class ActiveRuns: Sendable {
     /// Cancels and gives up what is overdue; true when runs were given up long ago and nobody has
     /// noticed: then bodies block every thread, and only the end of the process helps.
     func sweep() -> Bool {
+        let (stints, end) = state.withLock { (Array($0.stints.values), $0.end) }
         let now = clock.now
-        let (cancelled, abandoned, isStuck) = state.withLock { state in
-            var cancelled: [(BodyRun, BodyRun.Cut)] = []
-            var abandoned: [(BodyRun, BodyRun.Cut)] = []
-            var isStuck = false
-            let end = state.end
-            for (tag, entry) in state.entries {
-                let isOver = end.map { $0 <= now } ?? false
-                if entry.isAbandoned {
-                    isStuck = isStuck || now - entry.abandonAt > Self.stuckLimit
-                } else if isOver || entry.abandonAt <= now {
-                    abandoned.append((entry.run, isOver ? .stopping : entry.cut))
-                    state.entries[tag]?.isAbandoned = true
-                    state.entries[tag]?.abandonAt = now
-                } else if entry.cancelAt <= now {
-                    cancelled.append((entry.run, entry.limits.cut))
-                    state.entries[tag]?.cancelAt = entry.abandonAt
-                }
-            }
-            return (cancelled, abandoned, isStuck)
-        }
-        for (run, cut) in cancelled { run.cancel(because: cut) }
-        for (run, cut) in abandoned { run.abandon(because: cut) }
+        var isStuck = false
+        for stint in stints where stint.sweep(at: now, end: end) { isStuck = true }
         return isStuck
-    }
-
-    private func cut(because cut: BodyRun.Cut, where isMeant: (String, Entry) -> Bool) {
-        let latest = clock.now + Self.cancelLimit
-        let runs = state.withLock { state in
-            let tags = state.entries.filter { isMeant($0.key, $0.value) }.map(\.key)
-            return tags.compactMap { tag -> BodyRun? in
-                guard let entry = state.entries[tag] else { return nil }
-                state.entries[tag]?.abandonAt = min(entry.abandonAt, latest)
-                state.entries[tag]?.cut = cut
-                return entry.run
-            }
-        }
-        for run in runs { run.cancel(because: cut) }
     }
 }

@@ -2,7 +2,9 @@ import Broker
 import JobModel
 
 /// A delivery, what could be read of it, and what its run came to.
-struct Conclusion: Sendable {
+///
+/// A class, because it is large, passed through many hands and never changed.
+final class Conclusion: Sendable {
     let delivery: Delivery
     /// nil when the envelope could not be read.
     let message: JobMessage?
@@ -17,15 +19,12 @@ struct Conclusion: Sendable {
     let storesResult: Bool
     /// How long the body ran.
     let elapsed: Duration
-    /// Whether its body was given up and still occupies its lane.
-    let isSlotLost: Bool
 
     init(
         delivery: Delivery, message: JobMessage?, salvaged: MessageError? = nil,
         outcome: Outcome, scope: JobScope? = nil, stored: StoredSuccess? = nil,
         storesResult: Bool = true,
-        elapsed: Duration = .zero,
-        isSlotLost: Bool = false
+        elapsed: Duration = .zero
     ) {
         self.delivery = delivery
         self.message = message
@@ -35,7 +34,6 @@ struct Conclusion: Sendable {
         self.stored = stored
         self.storesResult = storesResult
         self.elapsed = elapsed
-        self.isSlotLost = isSlotLost
     }
 
     var id: JobID? { message?.id ?? salvaged?.id.map { JobID($0) } }

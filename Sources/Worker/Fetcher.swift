@@ -3,10 +3,10 @@ import JobModel
 import Mailbox
 import Telemetry
 
-/// Hands deliveries to the processors, reserving in batches for all of them at once.
+/// Hands deliveries to the lanes, reserving in batches for all of them at once.
 ///
-/// It reserves when processors are idle, and one batch ahead at most while jobs are short, so that
-/// nothing is leased that nobody works on. When every list is empty it waits on all of them instead
+/// It reserves when lanes are idle, and one or two batches ahead while jobs are short, so that nothing
+/// is leased that nobody works on. When every list is empty it waits on all of them instead
 /// of asking again.
 final class Fetcher: Sendable {
     private static let interruptInterval = Duration.milliseconds(50)
@@ -18,9 +18,42 @@ final class Fetcher: Sendable {
         /// Lanes that end instead of taking their next delivery.
         var departures = 0
         var ready: [Delivery] = []  // the next one last
-        var idle: [CheckedContinuation<Delivery?, Never>] = []
+        var idle: [CheckedContinuation<Wake, Never>] = []
+        /// Lanes that were woken and have not looked yet.
+        var wakingCount = 0
+        /// More is fetched when so many are left.
+        var lowWater = 0
         var isQuiet = false
         var isDraining = false
+
+        /// How many lanes would take a delivery now.
+        var freeCount: Int { idle.count + wakingCount }
+
+        /// The lane to wake, if one more is needed.
+        ///
+        /// One at a time, and each wakes the next: lanes whose bodies never wait empty the store
+        /// before the next one has woken, and lanes whose bodies do wait are soon all at work.
+        mutating func laneToWake() -> CheckedContinuation<Wake, Never>? {
+            guard !ready.isEmpty, wakingCount == 0, let lane = idle.popLast() else { return nil }
+            wakingCount = 1
+            return lane
+        }
+    }
+
+    /// Why a lane that waited goes on.
+    private enum Wake {
+        /// It was chosen: it counts as waking until it has looked.
+        case chosen
+        /// Something came before it had begun to wait.
+        case early
+        case end
+    }
+
+    /// What a lane that asks is told.
+    private enum Answer {
+        case delivery(Delivery, wake: CheckedContinuation<Wake, Never>?, runsLow: Bool)
+        case end(wake: CheckedContinuation<Wake, Never>?)
+        case wait
     }
 
     private let state: Locked<State>
@@ -33,7 +66,7 @@ final class Fetcher: Sendable {
     private let metrics: WorkerMetrics
     private let isLeaseCurrent: @Sendable () -> Bool
     private let giveBack: @Sendable ([Delivery]) async -> Void
-    /// Raised when a processor wants work.
+    /// Raised when a lane wants work.
     private let demand = Signal()
     /// Raised when a waiter brought something.
     private let arrival = Signal()
@@ -62,30 +95,66 @@ final class Fetcher: Sendable {
     /// The next delivery; nil when the lane that asks is to end: draining has begun, or there are
     /// lanes too many.
     func next() async -> Delivery? {
-        await withCheckedContinuation { continuation in
-            let (answer, runsLow): (Delivery??, Bool) = state.withLock { state in
-                if state.isDraining { return (.some(nil), false) }
-                if state.departures > 0 {
-                    state.departures -= 1
-                    return (.some(nil), false)
-                }
-                if let delivery = state.ready.popLast() {
-                    let left = state.ready.count
-                    let isLow = left == options.batchSize / 2 || left == options.prefetch / 2
-                    return (.some(delivery), isLow)
-                }
-                state.idle.append(continuation)
-                return (nil, true)
+        var wake = Wake.early
+        while true {
+            switch state.withLock({ answer(&$0, wake) }) {
+            case .delivery(let delivery, let lane, let runsLow):
+                lane?.resume(returning: .chosen)
+                if runsLow { demand.raise() }
+                return delivery
+            case .end(let lane):
+                lane?.resume(returning: .chosen)
+                return nil
+            case .wait: wake = await idle()
             }
-            if let answer { continuation.resume(returning: answer) }
-            if runsLow { demand.raise() }
+            if case .end = wake { return nil }
+        }
+    }
+
+    /// The next delivery when there is one at once, as ``next()`` would give.
+    func take() -> Delivery? {
+        let answer: Answer? = state.withLock { state in
+            let isPlain = !state.ready.isEmpty && !state.isDraining && state.departures == 0
+            return isPlain ? self.answer(&state, .early) : nil
+        }
+        guard case .delivery(let delivery, let lane, let runsLow)? = answer else { return nil }
+        lane?.resume(returning: .chosen)
+        if runsLow { demand.raise() }
+        return delivery
+    }
+
+    private func answer(_ state: inout State, _ wake: Wake) -> Answer {
+        if case .chosen = wake { state.wakingCount -= 1 }
+        if state.isDraining { return .end(wake: nil) }
+        if state.departures > 0 {
+            state.departures -= 1
+            // What it was woken for is another's now.
+            return .end(wake: state.laneToWake())
+        }
+        guard let delivery = state.ready.popLast() else { return .wait }
+        return .delivery(
+            delivery, wake: state.laneToWake(), runsLow: state.ready.count == state.lowWater)
+    }
+
+    private func idle() async -> Wake {
+        await withCheckedContinuation { lane in
+            let mayWait = state.withLock { state in
+                let mayWait = state.ready.isEmpty && !state.isDraining && state.departures == 0
+                if mayWait { state.idle.append(lane) }
+                return mayWait
+            }
+            if mayWait { demand.raise() } else { lane.resume(returning: .early) }
         }
     }
 
     /// Fetches until draining begins; returns when nothing more can arrive.
     func run() async {
         await withDiscardingTaskGroup { group in
-            await reserveWhileWanted { task in group.addTask { await task() } }
+            await withTaskExecutorPreference(broker.executor) {
+                await reserveWhileWanted { executor, task in
+                    group.addTask(executorPreference: executor) { await task() }
+                }
+            }
             // Again and again: a wait that had not begun when it was interrupted begins all the same.
             while !waiters.all.isEmpty {
                 await interrupt(waiters.all)
@@ -122,7 +191,7 @@ final class Fetcher: Sendable {
             defer { state.idle.removeFirst(now) }
             return Array(state.idle.prefix(now))
         }
-        for continuation in idle { continuation.resume(returning: nil) }
+        for lane in idle { lane.resume(returning: .end) }
     }
 
     /// Keeps lanes that were to end; returns how many.
@@ -169,16 +238,17 @@ final class Fetcher: Sendable {
             }
             return (state.idle, state.ready)
         }
-        for continuation in idle { continuation.resume(returning: nil) }
+        for lane in idle { lane.resume(returning: .end) }
         demand.raise()
         arrival.raise()
         idleness.unlock()
         if !ready.isEmpty { await giveBack(ready.reversed()) }
     }
 
-    private func reserveWhileWanted(
-        _ start: (@escaping @Sendable () async -> Void) -> Void
-    ) async {
+    /// Starts a task, on an executor if one is named.
+    private typealias Start = ((any TaskExecutor)?, @escaping @Sendable () async -> Void) -> Void
+
+    private func reserveWhileWanted(_ start: Start) async {
         var turn = 0
         var order: QueueOrder?
         while !isDraining {
@@ -219,12 +289,10 @@ final class Fetcher: Sendable {
         }
     }
 
-    private func changeWaiters(
-        to lists: [ListAddress], _ start: (@escaping @Sendable () async -> Void) -> Void
-    ) {
+    private func changeWaiters(to lists: [ListAddress], _ start: Start) {
         let change = waiters.change(to: lists) { broker.waiters(for: worker, on: $0) }
         for entry in change.started {
-            start {
+            start(entry.waiter.executor) {
                 await self.waitOnList(entry)
                 self.waiters.remove(entry)
                 await entry.waiter.close()
@@ -234,7 +302,7 @@ final class Fetcher: Sendable {
         let retired = change.retired
         // The others that wait there meet an empty list, or what they bring is given back.
         idleness.letThrough()
-        start {
+        start(nil) {
             while self.waiters.all.contains(where: { entry in retired.contains { $0 === entry } }) {
                 await self.interrupt(retired)
                 try? await Task.sleep(for: Self.interruptInterval)
@@ -268,38 +336,37 @@ final class Fetcher: Sendable {
         }
     }
 
-    /// Hands deliveries to idle processors.
+    /// Hands deliveries to the lanes.
     ///
-    /// The rest is kept only as far as fetching ahead allows: what a waiter brings while every
-    /// processor is busy belongs to a worker that is not.
+    /// Beyond what idle lanes take, they are kept only as far as fetching ahead allows: what a waiter
+    /// brings while every lane is busy belongs to a worker that is not.
     private func accept(_ deliveries: [Delivery]) async {
         guard !deliveries.isEmpty else { return }
         held.add(deliveries)
-        let room = ahead
-        let (matched, surplus) = state.withLock { state in
-            if state.isDraining || state.isQuiet { return ([Match](), deliveries[...]) }
-            let count = min(state.idle.count, deliveries.count)
-            let matched = zip(state.idle.suffix(count), deliveries.prefix(count)).map { ($0, $1) }
-            state.idle.removeLast(count)
-            let kept = deliveries.dropFirst(count).prefix(max(0, room - state.ready.count))
+        let ahead = ahead
+        let (lane, surplus) = state.withLock { state in
+            if state.isDraining || state.isQuiet {
+                return (CheckedContinuation<Wake, Never>?.none, deliveries[...])
+            }
+            let kept = deliveries.prefix(max(0, state.freeCount + ahead - state.ready.count))
             state.ready.insert(contentsOf: kept.reversed(), at: 0)
-            return (matched, deliveries.dropFirst(count + kept.count))
+            return (state.laneToWake(), deliveries.dropFirst(kept.count))
         }
-        for (continuation, delivery) in matched { continuation.resume(returning: delivery) }
+        lane?.resume(returning: .chosen)
         if !surplus.isEmpty { await giveBack(Array(surplus)) }
     }
 
-    private typealias Match = (CheckedContinuation<Delivery?, Never>, Delivery)
-
-    /// How many deliveries may be held beyond those that run.
-    private var ahead: Int { max(options.prefetch, pace.isBrisk ? options.batchSize : 0) }
+    /// How many deliveries may be held beyond those that lanes have.
+    private var ahead: Int { max(options.prefetch, pace.batchesAhead * options.batchSize) }
 
     private var wanted: Int {
         let ahead = ahead
         return state.withLock { state in
             if state.isDraining || state.isQuiet { return 0 }
-            if state.idle.isEmpty, state.ready.count > ahead / 2 { return 0 }
-            return min(options.batchSize, state.idle.count + ahead - state.ready.count)
+            state.lowWater = ahead / 2
+            let (ready, free) = (state.ready.count, state.freeCount)
+            if ready > state.lowWater, ready >= free { return 0 }
+            return max(0, min(options.batchSize, free + ahead - ready))
         }
     }
 

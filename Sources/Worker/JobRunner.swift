@@ -6,9 +6,8 @@ import Logging
 ///
 /// Never throws, and never crashes on what it is given.
 struct JobRunner: Sendable {
-    let registry: JobRegistry
-    /// What is known of the jobs that workflows send.
-    let rules: CanvasRules
+    let kinds: JobKinds
+    let site: JobSite
     let options: WorkerOptions
     let runs: ActiveRuns
     let cancellations: CancellationWatch
@@ -23,65 +22,98 @@ struct JobRunner: Sendable {
     let time: any TimeSource
     let logger: Logger
 
+    /// How a delivery came out of a stint.
+    enum End {
+        case concluded(Conclusion)
+        /// Its body was asked to end, and did: the stint is over.
+        case cut(Conclusion, SuspectLane.Pass?)
+        /// Its body was given up: another tells its end.
+        case abandoned
+    }
+
     /// Decode → look whether it may run → look up → run within its limits → one outcome.
-    func run(_ delivery: Delivery) async -> Conclusion {
+    func run(_ delivery: Delivery, in stint: Stint) async -> End {
         let message: JobMessage
         do {
             message = try JobMessage(decoding: delivery.raw, limits: options.limits)
         } catch {
             let outcome = classifier.outcome(ofUnreadable: error)
-            return Conclusion(
-                delivery: delivery, message: nil, salvaged: error, outcome: outcome)
+            return .concluded(
+                Conclusion(delivery: delivery, message: nil, salvaged: error, outcome: outcome))
         }
         events.received(message)
-        if let early = outcomeBeforeRunning(message) {
-            return Conclusion(delivery: delivery, message: message, outcome: early)
+        let now = ContinuousClock.now
+        if let early = outcomeBeforeRunning(message, at: now) {
+            return .concluded(Conclusion(delivery: delivery, message: message, outcome: early))
         }
-        guard let job = registry[message.name] else {
+        guard let kind = kinds[message.name] else {
             let outcome = classifier.outcome(ofUnknown: message.name)
-            return Conclusion(delivery: delivery, message: message, outcome: outcome)
+            return .concluded(Conclusion(delivery: delivery, message: message, outcome: outcome))
         }
-        if let slot = tuning.admit(job.name, job.policy, at: time.now) {
-            return Conclusion(
-                delivery: delivery, message: message, outcome: .snooze(until: slot))
+        if let slot = tuning.admit(kind.job.name, kind.job.policy, at: time.now) {
+            return .concluded(
+                Conclusion(delivery: delivery, message: message, outcome: .snooze(until: slot)))
         }
-        guard message.isRedelivered else { return await run(job, message, from: delivery) }
-        return await runAgain(job, message, from: delivery)
+        guard message.isRedelivered else {
+            return await run(kind, message, from: delivery, in: stint, with: nil)
+        }
+        return await runAgain(kind, message, from: delivery, in: stint)
     }
 
-    private func outcomeBeforeRunning(_ message: JobMessage) -> Outcome? {
+    /// The end of a run that was given up, for `cut`.
+    func conclusion(ofAbandoned run: ActiveRun, cut: Stint.Cut?) -> Conclusion {
+        conclusion(
+            of: .abandoned, run.scope, run.kind, run.limits, cut: cut,
+            elapsed: ContinuousClock.now - run.startedAt)
+    }
+
+    private func outcomeBeforeRunning(
+        _ message: JobMessage, at now: ContinuousClock.Instant
+    ) -> Outcome? {
         // Under a lease that may have run out somebody else may have begun: it is put back, or
         // found lost.
-        guard lease.isCurrent else { return .released }
+        guard lease.isCurrent(at: now) else { return .released }
         if cancellations.contains(message) { return .cancelled(whileRunning: false) }
         guard message.eta != nil || message.expires != nil else { return nil }
-        let now = time.now
-        if let expires = message.expires, expires <= now { return .expired }
-        if let eta = message.eta, eta > now { return .snooze(until: eta) }
+        let time = time.now
+        if let expires = message.expires, expires <= time { return .expired }
+        if let eta = message.eta, eta > time { return .snooze(until: eta) }
         return nil
     }
 
     /// A message that was put back before: it may have taken effect, and it may be a killer.
     private func runAgain(
-        _ job: RegisteredJob, _ message: JobMessage, from delivery: Delivery
-    ) async -> Conclusion {
+        _ kind: JobKind, _ message: JobMessage, from delivery: Delivery, in stint: Stint
+    ) async -> End {
+        let storesResult = stores(message, kind)
         if let known = await effect(of: message, delivery) {
-            return Conclusion(
-                delivery: delivery, message: message, outcome: known,
-                storesResult: message.ignoreResult.map { !$0 } ?? job.policy.storesResult)
+            return .concluded(
+                Conclusion(
+                    delivery: delivery, message: message, outcome: known,
+                    storesResult: storesResult))
         }
         if let stored = await storedSuccess(of: message) {
-            return Conclusion(
-                delivery: delivery, message: message, outcome: .repeated(result: stored.result),
-                stored: stored,
-                storesResult: message.ignoreResult.map { !$0 } ?? job.policy.storesResult)
+            return .concluded(
+                Conclusion(
+                    delivery: delivery, message: message,
+                    outcome: .repeated(result: stored.result), stored: stored,
+                    storesResult: storesResult))
         }
-        guard !message.deaths.isEmpty else { return await run(job, message, from: delivery) }
-        let conclusion = await suspects.run(delivery, deaths: message.deaths.count) {
-            await run(job, message, from: delivery)
+        guard !message.deaths.isEmpty else {
+            return await run(kind, message, from: delivery, in: stint, with: nil)
         }
-        return conclusion
-            ?? Conclusion(delivery: delivery, message: message, outcome: .released)
+        guard let pass = await suspects.pass(for: delivery, deaths: message.deaths.count) else {
+            return .concluded(
+                Conclusion(delivery: delivery, message: message, outcome: .released))
+        }
+        let end = await run(kind, message, from: delivery, in: stint, with: pass)
+        // Of one that was cut off, the lane does it.
+        if case .concluded = end { await pass.giveBack() }
+        return end
+    }
+
+    private func stores(_ message: JobMessage, _ kind: JobKind) -> Bool {
+        message.ignoreResult.map { !$0 } ?? kind.job.policy.storesResult
     }
 
     /// The result, when a worker has stored it and died before it could settle the message.
@@ -109,49 +141,54 @@ struct JobRunner: Sendable {
     }
 
     private func run(
-        _ job: RegisteredJob, _ message: JobMessage, from delivery: Delivery
-    ) async -> Conclusion {
+        _ kind: JobKind, _ message: JobMessage, from delivery: Delivery, in stint: Stint,
+        with pass: SuspectLane.Pass?
+    ) async -> End {
         let body: MessageBody
         do {
             body = try message.body(limits: options.limits)
         } catch {
             let outcome = classifier.outcome(ofUnreadable: error)
-            return Conclusion(delivery: delivery, message: message, outcome: outcome)
+            return .concluded(Conclusion(delivery: delivery, message: message, outcome: outcome))
         }
         let task: CanvasTask?
         do {
             task = try CanvasTask(message, body)
         } catch {
             let outcome = classifier.outcome(ofMalformedCanvas: error)
-            return Conclusion(delivery: delivery, message: message, outcome: outcome)
+            return .concluded(Conclusion(delivery: delivery, message: message, outcome: outcome))
         }
-        let scope = JobScope(message, body, task: task, rules: rules, time: time) {
-            [states] state, meta in
-            try await states.report(state, meta, of: message, body)
-        }
-        let context = JobContext(
-            scope, from: delivery, maximumAttempts: job.policy.retry.maximumRetries + 1,
-            logger: logger, time: time)
-        await states.started(message, body, job)
-        let limits = RunLimits(
-            message: message, policy: job.policy, set: tuning.limits(of: job.name),
-            margin: options.hardLimitMargin)
-        let run = runs.begin(delivery, message, limits: limits)
+        let job = kind.job
+        let scope = JobScope(
+            message, body, task: task, from: delivery,
+            maximumAttempts: job.policy.retry.maximumRetries + 1, on: site)
+        if states.tellsOfStart(message, job) { await states.started(message, body) }
+        let limits = kind.limits(of: message, set: tuning.limits(of: job.name))
+        kind.countRun()
+        stint.begin(scope, kind, limits, pass)
         events.started(message)
         // Told of between the first look and the beginning.
         if cancellations.isToEnd(message.id) { runs.cancel([message.id]) }
-        let end = await run.run { try await job.run(body, in: context) }
-        let elapsed = runs.end(delivery)
-        let outcome = classifier.outcome(
-            of: end, cut: run.cut, limits: limits, retries: message.retries,
-            policy: job.policy.retry)
-        return Conclusion(
-            delivery: delivery, message: message, outcome: outcome, scope: scope,
-            storesResult: message.ignoreResult.map { !$0 } ?? job.policy.storesResult,
-            elapsed: elapsed, isSlotLost: end.isAbandoned)
+        let end: BodyEnd
+        do {
+            end = .returned(try await job.run(body, in: JobContext(scope)))
+        } catch {
+            end = .threw(error)
+        }
+        guard let (elapsed, cut) = stint.end() else { return .abandoned }
+        let conclusion = conclusion(of: end, scope, kind, limits, cut: cut, elapsed: elapsed)
+        return cut == nil ? .concluded(conclusion) : .cut(conclusion, pass)
     }
-}
 
-extension BodyRun.End {
-    fileprivate var isAbandoned: Bool { if case .abandoned = self { true } else { false } }
+    private func conclusion(
+        of end: BodyEnd, _ scope: JobScope, _ kind: JobKind, _ limits: RunLimits, cut: Stint.Cut?,
+        elapsed: Duration
+    ) -> Conclusion {
+        let outcome = classifier.outcome(
+            of: end, cut: cut, limits: limits, retries: scope.message.retries,
+            policy: kind.job.policy.retry)
+        return Conclusion(
+            delivery: scope.delivery, message: scope.message, outcome: outcome, scope: scope,
+            storesResult: stores(scope.message, kind), elapsed: elapsed)
+    }
 }

@@ -64,14 +64,17 @@ package final class JobTuning: Sendable {
     /// How often jobs of a kind may begin, as its policy says or was set.
     func rate(of name: JobName, _ policy: JobPolicy) -> RateLimit? {
         state.withLock { state in
-            guard let set = state.rates[name] else { return policy.rateLimit }
+            guard !state.rates.isEmpty, let set = state.rates[name] else { return policy.rateLimit }
             return set
         }
     }
 
     /// Lets a job begin, with nil, or says when to come again.
-    package func admit(_ name: JobName, _ policy: JobPolicy, at now: Date) -> Date? {
+    package func admit(
+        _ name: JobName, _ policy: JobPolicy, at now: @autoclosure () -> Date
+    ) -> Date? {
         guard let rate = rate(of: name, policy) else { return nil }
+        let now = now()
         let interval = rate.interval.inSeconds
         return state.withLock { state in
             var bucket = state.buckets[name] ?? Bucket()

@@ -25,28 +25,54 @@ final class Journal: Sendable {
     /// Jobs by outcome since the start.
     var totals: [String: Int] { counts.withLock { $0 } }
 
-    /// Notes what became of a delivery.
-    ///
-    /// A settle that had to be repeated may find its own work done: then a lost lease says nothing,
-    /// and is no warning.
-    func record(_ conclusion: Conclusion, _ answer: Settlement, isRepeat: Bool) {
-        let isLost = answer == .leaseLost && !isRepeat
-        let word = isLost ? "lease_lost" : conclusion.outcome.word
-        if !isLost { events.ended(conclusion) }
-        counts.withLock { $0[word, default: 0] += 1 }
-        measure(conclusion, word, isLost: isLost)
-        let (level, sentence) = announcement(conclusion.outcome, isLost: isLost)
-        guard logger.logLevel <= level else { return }
-        logger.log(level: level, sentence, metadata: metadata(of: conclusion, word))
+    /// What became of a delivery.
+    struct Entry {
+        let conclusion: Conclusion
+        /// Whether the lease was lost.
+        ///
+        /// A settle that had to be repeated may find its own work done: then a lost lease says nothing,
+        /// and is no warning.
+        let isLost: Bool
+
+        fileprivate var word: String { isLost ? "lease_lost" : conclusion.outcome.word }
     }
 
-    private func measure(_ conclusion: Conclusion, _ word: String, isLost: Bool) {
+    /// Notes what became of deliveries.
+    func record(_ entries: [Entry]) {
+        var rest = entries[...]
+        while let first = rest.first {
+            let (word, name, queue) =
+                (first.word, first.conclusion.name, first.conclusion.delivery.queue)
+            // What ended alike counts for the same series.
+            let row = rest.prefix { entry in
+                entry.word == word && entry.conclusion.name == name
+                    && entry.conclusion.delivery.queue == queue
+            }
+            rest = rest.dropFirst(row.count)
+            count(row, like: first)
+        }
+        for entry in entries {
+            let conclusion = entry.conclusion
+            if !entry.isLost { events.ended(conclusion) }
+            let (level, sentence) = announcement(conclusion.outcome, isLost: entry.isLost)
+            guard logger.logLevel <= level else { continue }
+            logger.log(level: level, sentence, metadata: metadata(of: conclusion, entry.word))
+        }
+    }
+
+    /// Counts a row of deliveries that ended alike, as most do.
+    private func count(_ row: ArraySlice<Entry>, like first: Entry) {
+        counts.withLock { $0[first.word, default: 0] += row.count }
         metrics.finished(
-            queue: conclusion.delivery.queue.text, job: conclusion.name?.text, outcome: word,
-            after: conclusion.elapsed > .zero ? conclusion.elapsed : nil)
-        if isLost { metrics.leaseLost() }
-        if case .quarantined(let report) = conclusion.outcome, !isLost {
-            metrics.quarantined(reason: report.code)
+            queue: first.conclusion.delivery.queue.text, job: first.conclusion.name?.text,
+            outcome: first.word, count: row.count,
+            after: row.map(\.conclusion.elapsed).filter { $0 > .zero })
+        for entry in row {
+            if entry.isLost {
+                metrics.leaseLost()
+            } else if case .quarantined(let report) = entry.conclusion.outcome {
+                metrics.quarantined(reason: report.code)
+            }
         }
     }
 

@@ -39,11 +39,16 @@ final class LeaseKeeper: Sendable {
     }
 
     /// How long ago the lease was last renewed.
-    var age: Duration { renewal.withLock { $0 }?.age ?? .zero }
+    var age: Duration { age(at: .now) }
 
     /// Whether the lease certainly stands: a message taken under one that may have run out is not
     /// begun.
-    var isCurrent: Bool { age < options.lease }
+    func isCurrent(at now: ContinuousClock.Instant = .now) -> Bool { age(at: now) < options.lease }
+
+    private func age(at now: ContinuousClock.Instant) -> Duration {
+        let renewedAt = renewal.withLock { $0?.renewedAt }
+        return renewedAt.map { now - $0 } ?? .zero
+    }
 
     /// Stops renewing; the lease then runs out by itself.
     func stop() { renewal.withLock { $0 }?.cancel() }

@@ -22,7 +22,7 @@ struct OutcomeClassifier: Sendable {
     ///
     /// A body that returned in spite of being asked to end is done, and so is its work.
     func outcome(
-        of end: BodyRun.End, cut: BodyRun.Cut?, limits: RunLimits, retries: Int,
+        of end: BodyEnd, cut: Stint.Cut?, limits: RunLimits, retries: Int,
         policy: RetryPolicy
     ) -> Outcome {
         switch (end, cut) {
@@ -48,7 +48,7 @@ struct OutcomeClassifier: Sendable {
     }
 
     /// Past its hard limit a job is not tried again: what ignored its cancellation may still run.
-    private func outcome(ofOverrun limit: Duration, given end: BodyRun.End) -> Outcome {
+    private func outcome(ofOverrun limit: Duration, given end: BodyEnd) -> Outcome {
         let isLost = if case .abandoned = end { true } else { false }
         return .deadLetter(
             FailureReport(

@@ -6,6 +6,8 @@ final class Pace: Sendable {
     /// Below this mean, reserving one batch ahead pays; above it, it would only hold jobs back that
     /// an idle worker could run.
     static let briskLimit = 0.010
+    /// Below this mean, a batch is run in less time than the next one takes to come: two are held.
+    static let fleetingLimit = 0.001
 
     private let meanSeconds = Locked(1.0)
 
@@ -15,6 +17,9 @@ final class Pace: Sendable {
         meanSeconds.withLock { $0 += (seconds - $0) / 8 }
     }
 
-    /// Whether jobs are short enough to fetch ahead.
-    var isBrisk: Bool { meanSeconds.withLock { $0 < Self.briskLimit } }
+    /// How many batches to have beyond what runs.
+    var batchesAhead: Int {
+        let mean = meanSeconds.withLock { $0 }
+        return mean < Self.fleetingLimit ? 2 : mean < Self.briskLimit ? 1 : 0
+    }
 }

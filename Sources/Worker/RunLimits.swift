@@ -8,7 +8,7 @@ struct RunLimits: Sendable, Equatable {
     /// After this long the body's task is cancelled.
     let cancelAfter: Duration
     /// What the cancellation means: another attempt, or the end.
-    let cut: BodyRun.Cut
+    let cut: Stint.Cut
     /// After this long nobody waits for the body any more.
     let abandonAfter: Duration
     /// The limit named in the report of a run that was given up.

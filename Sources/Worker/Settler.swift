@@ -66,13 +66,22 @@ final class Settler: Sendable {
 
     /// Leaves `conclusion` to be settled; returns once there is room for it.
     func settle(_ conclusion: Conclusion) async {
+        if !leave(conclusion) { await waitForRoom() }
+    }
+
+    /// Leaves `conclusion` to be settled; false when ``waitForRoom()`` is to follow.
+    func leave(_ conclusion: Conclusion) -> Bool {
         if conclusion.elapsed > .zero { pace.record(conclusion.elapsed) }
-        let isCrowded = state.withLock { state in
+        let (hasRoom, isFirst) = state.withLock { state in
             state.pending.append(conclusion)
-            return !state.hasRoom(options.maximumUnsettled)
+            return (state.hasRoom(options.maximumUnsettled), state.pending.count == 1)
         }
-        arrival.raise()
-        guard isCrowded else { return }
+        if isFirst { arrival.raise() }
+        return hasRoom
+    }
+
+    /// Returns once there is room for more.
+    func waitForRoom() async {
         await withCheckedContinuation { continuation in
             let hasRoom = state.withLock { state in
                 let hasRoom = state.hasRoom(options.maximumUnsettled)
@@ -143,12 +152,9 @@ final class Settler: Sendable {
     private func settle(_ batch: [Attempt], isDue: Bool, _ backlog: inout Backlog) async {
         do throws(BrokerError) {
             let answers = try await broker.settle(batch.map(\.settling))
-            let answered = zip(batch, answers).filter { $0.1 != .refused }
-            held.remove(answered.lazy.map(\.0.conclusion.delivery))
-            for (attempt, answer) in answered {
-                journal.record(attempt.conclusion, answer, isRepeat: attempt.isRepeat)
-            }
-            let refused = zip(batch, answers).filter { $0.1 == .refused }.map(\.0)
+            let (answered, refused) = take(answers, of: batch)
+            held.remove(answered.map(\.conclusion.delivery))
+            journal.record(answered)
             if !refused.isEmpty {
                 let isFirst = backlog.attempts.isEmpty
                 keep(refused, in: &backlog)
@@ -169,6 +175,25 @@ final class Settler: Sendable {
             if !backlog.attempts.isEmpty { try? await Task.sleep(for: wait) }
             backlog.nextTry = clock.now
         }
+    }
+
+    private func take(
+        _ answers: [Settlement], of batch: [Attempt]
+    ) -> (answered: [Journal.Entry], refused: [Attempt]) {
+        var answered: [Journal.Entry] = []
+        var refused: [Attempt] = []
+        answered.reserveCapacity(batch.count)
+        for (attempt, answer) in zip(batch, answers) {
+            if answer == .refused {
+                refused.append(attempt)
+            } else {
+                answered.append(
+                    Journal.Entry(
+                        conclusion: attempt.conclusion,
+                        isLost: answer == .leaseLost && !attempt.isRepeat))
+            }
+        }
+        return (answered, refused)
     }
 
     private func keep(_ batch: [Attempt], in backlog: inout Backlog) {

@@ -11,13 +11,16 @@ struct StateReporter: Sendable {
     let time: any TimeSource
     let logger: Logger
 
-    /// Says that the job has begun, if that is wanted of it.
+    /// Whether it is to be said that the job has begun.
+    func tellsOfStart(_ message: JobMessage, _ job: RegisteredJob) -> Bool {
+        guard options.results.trackStarted || job.policy.tracksStarted else { return false }
+        return options.storesResults && message.ignoreResult.map { !$0 } ?? job.policy.storesResult
+    }
+
+    /// Says that the job has begun.
     ///
     /// When it cannot be written the job runs all the same.
-    func started(_ message: JobMessage, _ body: MessageBody, _ job: RegisteredJob) async {
-        let isWanted = options.results.trackStarted || job.policy.tracksStarted
-        let isKept = message.ignoreResult.map { !$0 } ?? job.policy.storesResult
-        guard isWanted, isKept, options.storesResults else { return }
+    func started(_ message: JobMessage, _ body: MessageBody) async {
         let record = ResultRecord(
             state: .started, id: message.id,
             result: [

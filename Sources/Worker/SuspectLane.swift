@@ -23,21 +23,45 @@ final class SuspectLane: Sendable {
         self.maximumDeaths = maximumDeaths
     }
 
-    /// Runs `body` under the rules for a message with this many deaths; nil when it could not be
+    /// The right of one such message to run; whoever has it gives it back, once or more often.
+    final class Pass: Sendable {
+        private let lane: SuspectLane
+        private let delivery: Delivery
+        private let isAlone: Bool
+        private let isHeld = Locked(true)
+
+        fileprivate init(_ lane: SuspectLane, _ delivery: Delivery, isAlone: Bool) {
+            self.lane = lane
+            self.delivery = delivery
+            self.isAlone = isAlone
+        }
+
+        /// Strikes the message out, and lets the next one run; not from a task that was cancelled.
+        func giveBack() async {
+            let isMine = isHeld.withLock { isHeld in
+                defer { isHeld = false }
+                return isHeld
+            }
+            guard isMine else { return }
+            // Before the next one may begin: its crash would find this one settled or not, as it
+            // happens.
+            try? await lane.broker.clearSuspect(delivery, of: lane.worker)
+            if isAlone { lane.leave() }
+        }
+    }
+
+    /// Lets a message with this many deaths run as soon as the rules allow; nil when it could not be
     /// recorded.
-    func run<Value: Sendable>(
-        _ delivery: Delivery, deaths: Int, _ body: () async -> Value
-    ) async -> Value? {
+    func pass(for delivery: Delivery, deaths: Int) async -> Pass? {
         let isAlone = deaths >= maximumDeaths - 1
         if isAlone { await enter() }
-        defer { if isAlone { leave() } }
         do throws(BrokerError) {
             try await broker.markSuspect(delivery, of: worker)
-        } catch { return nil }
-        let value = await body()
-        // Before the next one may begin: its crash would find this one settled or not, as it happens.
-        try? await broker.clearSuspect(delivery, of: worker)
-        return value
+        } catch {
+            if isAlone { leave() }
+            return nil
+        }
+        return Pass(self, delivery, isAlone: isAlone)
     }
 
     private func enter() async {

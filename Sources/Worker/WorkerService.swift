@@ -110,15 +110,19 @@ package final class WorkerService: Sendable {
         cancellations = CancellationWatch(
             broker: broker, runs: runs, interval: options.cancellationInterval)
         let tuning = JobTuning()
+        let kinds = JobKinds(registry, margin: options.hardLimitMargin)
+        let states = StateReporter(
+            broker: broker, options: options, processID: presence.processID, time: time,
+            logger: logger)
+        let site = JobSite(rules: rules, time: time, logger: logger) { scope, state, meta in
+            try await states.report(state, meta, of: scope.message, scope.body)
+        }
         runner = JobRunner(
-            registry: registry, rules: rules, options: options, runs: runs,
+            kinds: kinds, site: site, options: options, runs: runs,
             cancellations: cancellations, tuning: tuning,
             suspects: SuspectLane(
                 broker: broker, worker: worker, maximumDeaths: options.maximumDeaths),
-            lease: lease, effects: effects,
-            states: StateReporter(
-                broker: broker, options: options, processID: presence.processID, time: time,
-                logger: logger),
+            lease: lease, effects: effects, states: states,
             classifier: OutcomeClassifier(time: time), events: told, time: time,
             logger: logger)
         let giveBack: @Sendable ([Delivery]) async -> Void = { deliveries in
@@ -129,7 +133,7 @@ package final class WorkerService: Sendable {
         }
         fetcher = Fetcher(
             broker: broker, worker: worker, options: options, held: held, pace: pace,
-            outage: outage, metrics: metrics, isLeaseCurrent: { [lease] in lease.isCurrent },
+            outage: outage, metrics: metrics, isLeaseCurrent: { [lease] in lease.isCurrent() },
             giveBack: giveBack)
         let lanes = LanePool(
             options.autoscale?.lowerBound ?? options.concurrency, fetcher: fetcher, presence: note)
@@ -143,7 +147,7 @@ package final class WorkerService: Sendable {
                 ControlSite(
                     node: options.nodeName, processID: presence.processID,
                     startedAt: presence.startedAt, broker: broker, registry: registry,
-                    options: options, runs: runs, fetcher: fetcher, lanes: lanes,
+                    kinds: kinds, options: options, runs: runs, fetcher: fetcher, lanes: lanes,
                     autoscaler: autoscaler, tuning: tuning, cancellations: cancellations,
                     presence: note, ports: control.telling(events), time: time, logger: logger,
                     drain: { [draining] in draining.raise() })) : nil
@@ -252,7 +256,7 @@ package final class WorkerService: Sendable {
             group.addTask {
                 let lane = Processor(
                     fetcher: self.fetcher, runner: self.runner, settler: self.settler,
-                    onSlotLost: self.slotLost)
+                    runs: self.runs, onSlotLost: self.slotLost)
                 await self.lanes.run { await lane.run() }
                 return .lanesEnded
             }

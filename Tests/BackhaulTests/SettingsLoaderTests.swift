@@ -141,7 +141,7 @@ struct SettingsLoaderTests {
                 "wroker.concurrency (test.yaml:2): there is no such setting; "
                     + "did you mean worker.concurrency?",
                 "worker.concurrency (test.yaml:4): must be a whole number, 1…4096, not 0",
-                "worker.queues (test.yaml:5): must hold 1…64 queue names, not 0",
+                "worker.queues (test.yaml:5): must hold 1…128 queue names, not 0",
                 "worker.grace (test.yaml:6): there is no such setting; "
                     + "did you mean worker.grace_seconds?",
                 "log (test.yaml:7): is a section; its settings go below it, indented",

@@ -152,6 +152,28 @@ struct SettleTests {
         #expect(try await fixture.census() == [2, 1, 0, 1, 0])
     }
 
+    @Test("in a batch of successes the lost one alone is lost, and stores nothing")
+    func oneOfManyLost() async throws {
+        let fixture = try await BrokerFixture()
+        try await fixture.enqueue(5)
+        let all = try await fixture.reserve(5)
+        _ = try await fixture.settle(all[2], .acknowledge)
+        let messages = try all.map { try JobMessage(decoding: $0.raw, limits: WireLimits()) }
+        let answers = try await fixture.broker.settle(
+            zip(all, messages).map { delivery, message in
+                Settling(
+                    delivery: delivery, transition: .acknowledge,
+                    result: .success("done", of: message, at: .now))
+            })
+        #expect(answers == [.settled, .settled, .leaseLost, .settled, .settled])
+        #expect(try await fixture.census() == [0, 0, 0, 0, 0])
+        for (position, message) in messages.enumerated() {
+            let stored = try await fixture.raw.send(
+                RedisCommand("EXISTS", "celery-task-meta-\(message.id)"))
+            #expect(stored.int == (position == 2 ? 0 : 1))
+        }
+    }
+
     @Test("what the server refuses to settle stays in flight and can be settled later")
     func refused() async throws {
         let fixture = try await BrokerFixture()

@@ -51,12 +51,14 @@ struct GoldenTests {
 
     @Test("the scanner finds what the whole parse finds", arguments: GoldenFile.messages)
     func agreement(_ file: GoldenFile) throws {
-        let scanned = EnvelopeScanner.fields(of: file.bytes.span, depth: 128)
+        var fields = EnvelopeFields()
+        let bytes = file.bytes
+        let isOrdinary = EnvelopeScanner.read(bytes.span, depth: 128, into: &fields)
         guard file.name != "surrogate" else {
-            #expect(scanned == nil)
+            #expect(!isOrdinary)
             return
         }
-        var fields = try #require(scanned, "the scanner gave up on a message of Celery's own")
+        try #require(isOrdinary, "the scanner gave up on a message of Celery's own")
         var parsed = try EnvelopeFields(JSONValue(parsing: file.bytes))
         #expect(fields.body.letters(in: file.bytes) == parsed.body.letters(in: file.bytes))
         fields.body.text = nil

@@ -31,6 +31,21 @@ struct ResultRecordTests {
         }
     }
 
+    @Test("written at once or as a JSON value, a record is the same")
+    func bothWays() throws {
+        let now = Date(timeIntervalSince1970: 1_785_542_400.25)
+        let odd = "Zo\u{eb} \"quoted\" \\ \u{1f600}\n"
+        for (group, parent, date, traceback) in [
+            (nil, nil, nil, nil), ("g", nil, now, odd), (nil, "p", now, nil), (odd, odd, now, odd),
+        ] as [(String?, String?, Date?, String?)] {
+            let record = ResultRecord(
+                state: .failure, id: JobID(odd), result: ["a": [1, .string(odd)], "b": nil],
+                traceback: traceback, groupID: group, parentID: parent, dateDone: date,
+                children: [[["x", nil], nil]])
+            #expect(record.encoded() == record.json.encoded(.python))
+        }
+    }
+
     @Test("an expired task is, byte for byte, what Celery stores")
     func revoked() throws {
         let (_, date) = try golden("result-revoked")

@@ -114,14 +114,14 @@ struct ScopedRun {
         var rules = CanvasRules()
         rules.queues = AllJobs.queues
         scope = JobScope(
-            message, MessageBody(args: [], kwargs: JSONObject()), task: nil, rules: rules,
-            time: time)
-        context = JobContext(
-            scope,
+            message, MessageBody(args: [], kwargs: JSONObject()), task: nil,
             from: Delivery(
                 raw: raw, lease: Lease(tag: "test-1"), queue: "sla", step: 0, reservedAt: time.now),
             maximumAttempts: 10,
-            logger: Logger(label: "test.jobs") { _ in SwiftLogNoOpLogHandler() }, time: time)
+            on: JobSite(
+                rules: rules, time: time,
+                logger: Logger(label: "test.jobs") { _ in SwiftLogNoOpLogHandler() }))
+        context = JobContext(scope)
     }
 
     /// What leaves when the job is settled as done.

@@ -16,7 +16,7 @@ enum SwiftRules {
 
     /// Files that may make an unstructured task, and why.
     static let unstructuredTaskFiles: [String: String] = [
-        "Sources/Worker/BodyRun.swift": "a body that ignores its cancellation must be left behind",
+        "Sources/Worker/Stint.swift": "a body that ignores its cancellation must be left behind",
         "Sources/Backhaul/Program.swift": "the task that is the program; its main thread waits",
     ]
 
@@ -32,7 +32,12 @@ enum SwiftRules {
     static let clockFiles: [String: String] = [
         "Sources/JobModel/TimeSource.swift": "the machine's wall clock behind its seam",
         "Sources/Broker/RedisLeaseRenewal.swift": "how long ago this process renewed its lease",
+        "Sources/Broker/Broker.swift": "when this process last renewed its lease",
+        "Sources/Worker/ActiveRun.swift": "how long a body has run, and when it must end",
         "Sources/Worker/ActiveRuns.swift": "how long a body has run, and when it must end",
+        "Sources/Worker/JobRunner.swift": "how long a body has run, and whether the lease stands",
+        "Sources/Worker/LeaseKeeper.swift": "whether the lease stands",
+        "Sources/Worker/Stint.swift": "how long a body has run, and when it must end",
         "Sources/Worker/Outage.swift": "how long an outage lasted, for its log line",
         "Sources/Worker/Settler.swift": "when what Redis refused is tried again",
     ]

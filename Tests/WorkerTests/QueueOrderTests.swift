@@ -29,11 +29,13 @@ struct PaceTests {
     @Test("fetching ahead is for short jobs only, and begins only once they were seen")
     func brisk() {
         let pace = Pace()
-        #expect(!pace.isBrisk)
-        for _ in 0..<50 { pace.record(.microseconds(50)) }
-        #expect(pace.isBrisk)
+        #expect(pace.batchesAhead == 0)
+        for _ in 0..<80 { pace.record(.milliseconds(5)) }
+        #expect(pace.batchesAhead == 1)
+        for _ in 0..<80 { pace.record(.microseconds(50)) }
+        #expect(pace.batchesAhead == 2)
         for _ in 0..<50 { pace.record(.seconds(2)) }
-        #expect(!pace.isBrisk)
+        #expect(pace.batchesAhead == 0)
     }
 }
 

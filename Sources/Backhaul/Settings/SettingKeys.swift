@@ -291,7 +291,7 @@ extension SettingKey {
 
 extension SettingForm where Value == [QueueName] {
     static var queueNames: Self {
-        .list(of: "queue names", count: 1...64, show: \.text) { text throws(SettingRefusal) in
+        .list(of: "queue names", count: 1...128, show: \.text) { text throws(SettingRefusal) in
             do { return try QueueName(text) } catch {
                 throw SettingRefusal("holds a name that cannot be used: \(error)")
             }

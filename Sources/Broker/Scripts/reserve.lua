@@ -7,6 +7,18 @@
 --          the nth message is prefix .. n, its fence the first element + n; empty when there is none
 -- Never: parses a message; gives one to a worker that no reaper would find; leaves a popped message unrecorded (a refused write puts all back); gives
 --        a fence that is not greater than all before it
+-- The texts of the numbers: making one costs more than all the rest of a tag.
+local texts = {
+  '1', '2', '3', '4', '5', '6', '7', '8', '9', '10', '11', '12', '13', '14', '15', '16', '17',
+  '18', '19', '20', '21', '22', '23', '24', '25', '26', '27', '28', '29', '30', '31', '32', '33',
+  '34', '35', '36', '37', '38', '39', '40', '41', '42', '43', '44', '45', '46', '47', '48', '49',
+  '50', '51', '52', '53', '54', '55', '56', '57', '58', '59', '60', '61', '62', '63', '64', '65',
+  '66', '67', '68', '69', '70', '71', '72', '73', '74', '75', '76', '77', '78', '79', '80', '81',
+  '82', '83', '84', '85', '86', '87', '88', '89', '90', '91', '92', '93', '94', '95', '96', '97',
+  '98', '99', '100', '101', '102', '103', '104', '105', '106', '107', '108', '109', '110', '111',
+  '112', '113', '114', '115', '116', '117', '118', '119', '120', '121', '122', '123', '124',
+  '125', '126', '127', '128',
+}
 local wanted = tonumber(ARGV[1])
 local bytes_left = tonumber(ARGV[2])
 local prefix = ARGV[3]
@@ -25,7 +37,7 @@ for list = 5, #KEYS do
       count = count + 1
       local message = messages[i]
       bytes_left = bytes_left - #message
-      local tag = prefix .. count
+      local tag = prefix .. (texts[count] or count)
       taken[count * 2] = list - 4
       taken[count * 2 + 1] = message
       records[count * 2 - 1] = tag

@@ -25,7 +25,7 @@ package struct CanvasTask: Sendable {
     ///
     /// - Throws: ``CanvasError`` `canvas.malformed`, naming the part.
     package init?(_ message: JobMessage, _ body: MessageBody) throws(CanvasError) {
-        guard message.groupID != nil || body.embed.contains(where: { !Self.isNothing($0.value) })
+        guard message.groupID != nil || body.embed.hasMember(where: { !Self.isNothing($0) })
         else { return nil }
         try self.init(reading: message, body)
     }

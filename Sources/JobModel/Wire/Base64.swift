@@ -14,12 +14,20 @@ enum Base64 {
 
     /// The bytes that `text` stands for, or `nil` when it is not base64.
     static func decoded(_ text: Span<UInt8>) -> [UInt8]? {
+        var bytes = [UInt8](repeating: 0, count: text.count / 4 * 3)
+        var room = bytes.mutableSpan
+        guard let count = decode(text, into: &room) else { return nil }
+        bytes.removeLast(bytes.count - count)
+        return bytes
+    }
+
+    /// Writes the bytes that `text` stands for to the beginning of `bytes`, which must have room for
+    /// three for each four letters; returns how many there are, or `nil` when it is not base64.
+    static func decode(_ text: Span<UInt8>, into bytes: inout MutableSpan<UInt8>) -> Int? {
         guard text.count % 4 == 0 else { return nil }
-        guard !text.isEmpty else { return [] }
-        let values = values
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(text.count / 4 * 3)
-        var place = 0
+        guard !text.isEmpty else { return 0 }
+        let values = values.span
+        var (place, count) = (0, 0)
         let lastGroup = text.count - 4
         while place < lastGroup {
             let first = values[Int(text[place])]
@@ -28,32 +36,34 @@ enum Base64 {
             let fourth = values[Int(text[place + 3])]
             // Letters are below 64, so the top bit says that one was outside the alphabet.
             guard first | second | third | fourth < 0x80 else { return nil }
-            bytes.append(first << 2 | second >> 4)
-            bytes.append(second << 4 | third >> 2)
-            bytes.append(third << 6 | fourth)
+            bytes[count] = first << 2 | second >> 4
+            bytes[count + 1] = second << 4 | third >> 2
+            bytes[count + 2] = third << 6 | fourth
             place += 4
+            count += 3
         }
-        return append(lastGroup: place, of: text, to: &bytes) ? bytes : nil
+        return end(ofLastGroup: place, of: text, into: &bytes, at: count)
     }
 
-    /// The last four letters, of which one or two may be padding.
-    private static func append(
-        lastGroup place: Int, of text: Span<UInt8>, to bytes: inout [UInt8]
-    ) -> Bool {
+    /// Writes the last four letters, of which one or two may be padding; returns where they end.
+    private static func end(
+        ofLastGroup place: Int, of text: Span<UInt8>, into bytes: inout MutableSpan<UInt8>,
+        at count: Int
+    ) -> Int? {
         let padding = UInt8(ascii: "=")
         let first = values[Int(text[place])]
         let second = values[Int(text[place + 1])]
-        guard first | second < 0x80 else { return false }
-        bytes.append(first << 2 | second >> 4)
-        if text[place + 2] == padding { return text[place + 3] == padding }
+        guard first | second < 0x80 else { return nil }
+        bytes[count] = first << 2 | second >> 4
+        if text[place + 2] == padding { return text[place + 3] == padding ? count + 1 : nil }
         let third = values[Int(text[place + 2])]
-        guard third < 0x80 else { return false }
-        bytes.append(second << 4 | third >> 2)
-        if text[place + 3] == padding { return true }
+        guard third < 0x80 else { return nil }
+        bytes[count + 1] = second << 4 | third >> 2
+        if text[place + 3] == padding { return count + 2 }
         let fourth = values[Int(text[place + 3])]
-        guard fourth < 0x80 else { return false }
-        bytes.append(third << 6 | fourth)
-        return true
+        guard fourth < 0x80 else { return nil }
+        bytes[count + 2] = third << 6 | fourth
+        return count + 3
     }
 
     /// Appends the letters that stand for `bytes`.

@@ -1,24 +1,38 @@
-/// A key of at most sixteen bytes in one machine integer, so that comparing keys is one step; of a
-/// longer one, its end and its length.
+/// A key of at most sixteen bytes in two machine integers, so that comparing keys is one step; of a
+/// longer one, its beginning and its length.
 struct PackedName: Equatable {
-    private var bytes: UInt128 = 0
-    private var count = 0
+    private let low: UInt64
+    private let high: UInt64
+    let count: Int
 
-    init() {}
+    /// `low` and `high` are the first sixteen bytes, what is beyond `count` included.
+    init(low: UInt64, high: UInt64, count: Int) {
+        self.count = count
+        self.low = count < 8 ? low & (1 << UInt64(8 * count) - 1) : low
+        self.high =
+            count <= 8 ? 0 : count < 16 ? high & (1 << UInt64(8 * (count - 8)) - 1) : high
+    }
 
-    init(_ name: String) { for byte in name.utf8 { append(byte) } }
+    init(_ name: String) {
+        var words: (UInt64, UInt64) = (0, 0)
+        for (place, byte) in name.utf8.enumerated() where place < 16 {
+            if place < 8 {
+                words.0 |= UInt64(byte) << UInt64(8 * place)
+            } else {
+                words.1 |= UInt64(byte) << UInt64(8 * (place - 8))
+            }
+        }
+        self.init(low: words.0, high: words.1, count: name.utf8.count)
+    }
 
     /// Whether it is longer than what is compared: an equal one may still be another.
     var isCut: Bool { count > 16 }
-
-    mutating func append(_ byte: UInt8) {
-        bytes = bytes << 8 | UInt128(byte)
-        count += 1
-    }
 }
 
 /// The keys that the scanner looks for.
-struct EnvelopeNames {
+///
+/// A class: each scan would otherwise begin by copying all of them.
+final class EnvelopeNames: Sendable {
     static let wire = EnvelopeNames()
 
     let headers = PackedName("headers")

@@ -12,17 +12,13 @@ struct EnvelopeScanner {
     private var position = 0
     private var fields = EnvelopeFields()
 
-    /// The fields of `bytes`, or `nil` when the envelope is out of the ordinary.
-    static func fields(of bytes: Span<UInt8>, depth: Int) -> EnvelopeFields? {
+    /// Reads `bytes` and says whether the envelope was an ordinary one; only then `fields` is of use.
+    static func read(_ bytes: Span<UInt8>, depth: Int, into fields: inout EnvelopeFields) -> Bool {
         var scanner = EnvelopeScanner(depthLimit: depth)
-        return scanner.hasFinished(bytes) ? scanner.fields : nil
-    }
-
-    /// What was found before the scanner gave up: the id of a broken envelope, with luck.
-    static func salvage(_ bytes: Span<UInt8>, depth: Int) -> EnvelopeFields {
-        var scanner = EnvelopeScanner(depthLimit: depth)
-        _ = scanner.hasFinished(bytes)
-        return scanner.fields
+        let hasFinished = scanner.hasFinished(bytes)
+        // Taken, not copied: there are twenty of them.
+        swap(&scanner.fields, &fields)
+        return hasFinished
     }
 
     private mutating func hasFinished(_ bytes: Span<UInt8>) -> Bool {
@@ -71,36 +67,29 @@ struct EnvelopeScanner {
     private mutating func headers(_ bytes: Span<UInt8>) throws(Unexpected) {
         try open(bytes, depth: 1)
         while let key = try nextKey(bytes) {
-            if key == names.task {
-                fields.task = try first(bytes, fields.task)
-            } else if key == names.id {
-                fields.id = try first(bytes, fields.id)
-            } else if key == names.eta {
-                fields.eta = try first(bytes, fields.eta)
-            } else if key == names.expires {
-                fields.expires = try first(bytes, fields.expires)
-            } else if key == names.group {
-                fields.group = try first(bytes, fields.group)
-            } else if key == names.retries {
-                fields.retries = try first(bytes, fields.retries)
-            } else if key == names.timelimit {
+            // By length first: most keys are then told apart by one comparison.
+            switch key.count {
+            case 2 where key == names.id: fields.id = try first(bytes, fields.id)
+            case 3 where key == names.eta: fields.eta = try first(bytes, fields.eta)
+            case 4 where key == names.task: fields.task = try first(bytes, fields.task)
+            case 5 where key == names.group: fields.group = try first(bytes, fields.group)
+            case 7 where key == names.retries: fields.retries = try first(bytes, fields.retries)
+            case 7 where key == names.expires: fields.expires = try first(bytes, fields.expires)
+            case 7 where key == names.rootID: fields.rootID = try first(bytes, fields.rootID)
+            case 9 where key == names.timelimit:
                 fields.timelimit = try first(bytes, fields.timelimit)
-            } else if key == names.rootID {
-                fields.rootID = try first(bytes, fields.rootID)
-            } else if key == names.parentID {
+            case 9 where key == names.parentID:
                 fields.parentID = try first(bytes, fields.parentID)
-            } else if key == names.ignoreResult {
-                fields.ignoreResult = try first(bytes, fields.ignoreResult)
-            } else if key == names.redelivered {
+            case 11 where key == names.redelivered:
                 fields.redelivered = try first(bytes, fields.redelivered)
-            } else if key == names.deaths {
-                fields.deaths = try first(bytes, fields.deaths)
-            } else if key == names.compression {
+            case 11 where key == names.compression:
                 fields.body.compression = try first(bytes, fields.body.compression)
-            } else if key.isCut {
-                try longHeader(key, bytes)
-            } else {
-                try skip(bytes, depth: 2)
+            case 13 where key == names.ignoreResult:
+                fields.ignoreResult = try first(bytes, fields.ignoreResult)
+            case names.deaths.count where key == names.deaths:
+                fields.deaths = try first(bytes, fields.deaths)
+            case 17...: try longHeader(key, bytes)
+            default: try skip(bytes, depth: 2)
             }
         }
     }
@@ -155,9 +144,15 @@ struct EnvelopeScanner {
         case UInt8(ascii: "0")...UInt8(ascii: "9"):
             let text = bytes.extracting(start..<position).asciiText()
             return .number(JSONNumber(text: text))
-        default: return try parsed(bytes, start..<position)
+        default:
+            if bytes.extracting(start..<position).isWord(Self.noLimitsText) { return Self.noLimits }
+            return try parsed(bytes, start..<position)
         }
     }
+
+    /// The time limits of a message that has none, as Celery writes them.
+    private static let noLimitsText = "[null, null]"
+    private static let noLimits: JSONValue = [nil, nil]
 
     private func parsed(_ bytes: Span<UInt8>, _ range: Range<Int>) throws(Unexpected) -> JSONValue {
         do throws(JSONError) {
@@ -171,11 +166,9 @@ struct EnvelopeScanner {
     /// A string without escapes; the commonest cost no allocation.
     private func string(_ bytes: Span<UInt8>, _ range: Range<Int>) -> JSONValue {
         let text = bytes.extracting(range)
-        if case .string(let id)? = fields.id, text.end(ofWord: id, at: 0) == text.count {
-            return .string(id)
-        }
+        if case .string(let id)? = fields.id, text.isWord(id) { return .string(id) }
         let json = EncodedBody.jsonContentType
-        if text.end(ofWord: json, at: 0) == text.count { return .string(json) }
+        if text.isWord(json) { return .string(json) }
         return .string(text.asciiText())
     }
 
@@ -190,7 +183,16 @@ struct EnvelopeScanner {
 
     // MARK: The grammar
 
+    @inline(__always)
     private mutating func peek(_ bytes: Span<UInt8>) throws(Unexpected) -> UInt8 {
+        // As Python writes it, there is no white space or one space.
+        if position < bytes.count, bytes[position] == 0x20 { position += 1 }
+        guard position < bytes.count else { throw Unexpected() }
+        let byte = bytes[position]
+        return byte > 0x20 ? byte : try peekBeyondSpace(bytes)
+    }
+
+    private mutating func peekBeyondSpace(_ bytes: Span<UInt8>) throws(Unexpected) -> UInt8 {
         while position < bytes.count {
             let byte = bytes[position]
             if !byte.isJSONSpace { return byte }
@@ -206,11 +208,35 @@ struct EnvelopeScanner {
 
     /// The next key of the object that was opened last, its colon taken; `nil` at its end, taken.
     private mutating func nextKey(_ bytes: Span<UInt8>) throws(Unexpected) -> PackedName? {
+        if isNextAsPythonWrites(bytes) {
+            position += 3
+        } else if try isAtEndOfObject(bytes) {
+            return nil
+        }
+        let start = position
+        let end = bytes.endOfPlainText(from: start)
+        guard end < bytes.count, bytes[end] == UInt8(ascii: "\"") else { throw Unexpected() }
+        position = end + 1
+        guard try peek(bytes) == UInt8(ascii: ":") else { throw Unexpected() }
+        position += 1
+        return name(bytes, start..<end)
+    }
+
+    /// Whether a key follows another by a comma, a space and its quote.
+    @inline(__always)
+    private func isNextAsPythonWrites(_ bytes: Span<UInt8>) -> Bool {
+        let separator: UInt64 = 0x22_202c
+        return position <= bytes.count - 8 && bytes.word(at: position) & 0xff_ffff == separator
+            && bytes[position - 1] != UInt8(ascii: "{")
+    }
+
+    /// Takes all up to the quote of the next key, or the end of the object.
+    private mutating func isAtEndOfObject(_ bytes: Span<UInt8>) throws(Unexpected) -> Bool {
         let isFirst = bytes[position - 1] == UInt8(ascii: "{")
         var byte = try peek(bytes)
         if byte == UInt8(ascii: "}") {
             position += 1
-            return nil
+            return true
         }
         if !isFirst {
             guard byte == UInt8(ascii: ",") else { throw Unexpected() }
@@ -219,19 +245,17 @@ struct EnvelopeScanner {
         }
         guard byte == UInt8(ascii: "\"") else { throw Unexpected() }
         position += 1
-        var name = PackedName()
-        while position < bytes.count {
-            let byte = bytes[position]
-            position += 1
-            if byte == UInt8(ascii: "\"") {
-                guard try peek(bytes) == UInt8(ascii: ":") else { throw Unexpected() }
-                position += 1
-                return name
-            }
-            guard byte >= 0x20, byte < 0x80, byte != UInt8(ascii: "\\") else { break }
-            name.append(byte)
+        return false
+    }
+
+    private func name(_ bytes: Span<UInt8>, _ range: Range<Int>) -> PackedName {
+        let start = range.lowerBound
+        if start <= bytes.count - 16 {
+            return PackedName(
+                low: bytes.word(at: start), high: bytes.word(at: start + 8), count: range.count)
         }
-        throw Unexpected()
+        // So near the end there is no key that anybody wants, but for a very short envelope.
+        return PackedName(bytes.extracting(range).asciiText())
     }
 
     /// Passes over one value and says whether it is a string with an escape.
@@ -241,7 +265,7 @@ struct EnvelopeScanner {
         var end: Int?
         switch byte {
         case UInt8(ascii: "\""): return try skipString(bytes)
-        case UInt8(ascii: "n"): end = bytes.end(ofWord: "null", at: position)
+        case UInt8(ascii: "n"): end = bytes.endOfNull(at: position)
         case UInt8(ascii: "t"): end = bytes.end(ofWord: "true", at: position)
         case UInt8(ascii: "f"): end = bytes.end(ofWord: "false", at: position)
         case UInt8(ascii: "{"):
@@ -276,7 +300,7 @@ struct EnvelopeScanner {
 
     private mutating func skipString(_ bytes: Span<UInt8>) throws(Unexpected) -> Bool {
         var hasEscape = false
-        var place = position + 1
+        var place = bytes.endOfPlainText(from: position + 1)
         while place < bytes.count {
             switch bytes[place] {
             case UInt8(ascii: "\""):
@@ -287,8 +311,7 @@ struct EnvelopeScanner {
                     throw Unexpected()
                 }
                 hasEscape = true
-                place = end
-            case 0x20..<0x80: place += 1
+                place = bytes.endOfPlainText(from: end)
             default: throw Unexpected()
             }
         }

@@ -49,6 +49,21 @@ extension Span<UInt8> {
         return place
     }
 
+    /// Whether it is `word` and nothing else.
+    func isWord(_ word: String) -> Bool {
+        let word = word.utf8.span
+        return word.count == count && has(word, at: 0)
+    }
+
+    /// Where `null` ends when it stands at `start`.
+    func endOfNull(at start: Int) -> Int? {
+        guard start + 4 <= count, self[start] == UInt8(ascii: "n"),
+            self[start + 1] == UInt8(ascii: "u"), self[start + 2] == UInt8(ascii: "l"),
+            self[start + 3] == UInt8(ascii: "l")
+        else { return nil }
+        return start + 4
+    }
+
     /// The character that the escape at `start` (its backslash) stands for, and where it ends.
     ///
     /// - Returns: `nil` when it is no escape; a `nil` scalar for half of a surrogate pair.

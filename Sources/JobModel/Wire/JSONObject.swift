@@ -103,6 +103,11 @@ extension JSONObject: Sequence {
     /// The number of members.
     public var underestimatedCount: Int { members.count }
 
+    /// Whether a value is as wanted, without the cost of an iterator.
+    func hasMember(where isWanted: (JSONValue) -> Bool) -> Bool {
+        members.contains { isWanted($0.value) }
+    }
+
     /// Calls `body` with each member in order, without the cost of an iterator.
     func forEachMember(_ body: (_ key: String, _ value: JSONValue) -> Void) {
         for member in members { body(member.key, member.value) }

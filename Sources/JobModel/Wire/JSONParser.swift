@@ -32,6 +32,26 @@ struct JSONParser {
         return (value, parser.sawTypeMarker)
     }
 
+    /// The first two items of a list that has more, and where the comma behind them stands.
+    ///
+    /// - Returns: `nil` for a text that is no such list, or has an object with the key `__type__`.
+    static func firstTwo(
+        _ bytes: Span<UInt8>, depth: Int
+    ) -> (first: JSONValue, second: JSONValue, end: Int)? {
+        var parser = JSONParser(depthLimit: depth)
+        do throws(JSONError) {
+            guard try parser.peek(bytes) == UInt8(ascii: "[") else { return nil }
+            try parser.enter(0)
+            let first = try parser.value(bytes, depth: 1)
+            guard try !parser.closes(bytes, with: UInt8(ascii: "]")) else { return nil }
+            let second = try parser.value(bytes, depth: 1)
+            parser.skipSpace(bytes)
+            return parser.sawTypeMarker ? nil : (first, second, parser.position)
+        } catch {
+            return nil
+        }
+    }
+
     private func error(_ code: JSONError.Code, _ message: String) -> JSONError {
         JSONError(code: code, message: message, offset: position)
     }

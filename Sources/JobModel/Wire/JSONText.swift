@@ -71,6 +71,11 @@ extension [UInt8] {
         append(UInt8(ascii: "\""))
     }
 
+    /// Appends a quoted string, or `null`.
+    mutating func append(jsonStringOrNull text: String?) {
+        if let text { append(jsonString: text) } else { append(contentsOf: "null".utf8) }
+    }
+
     private mutating func append(jsonUnit unit: UInt16) {
         switch unit {
         case 0x22: append(contentsOf: #"\""#.utf8)

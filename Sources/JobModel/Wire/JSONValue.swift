@@ -43,7 +43,9 @@ extension JSONValue: Hashable {
 extension String {
     /// Equality of the text as written; `==` on strings also equates composed and decomposed
     /// letters, which Python keeps apart.
-    func hasSameCodePoints(as other: String) -> Bool { utf8.elementsEqual(other.utf8) }
+    func hasSameCodePoints(as other: String) -> Bool {
+        utf8.count == other.utf8.count && utf8.elementsEqual(other.utf8)
+    }
 }
 
 /// A JSON number as it was written, so that nothing is lost by passing it on.

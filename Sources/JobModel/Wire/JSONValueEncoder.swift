@@ -37,56 +37,71 @@ final class JSONNode {
     enum Content {
         case nothing
         case value(JSONValue)
-        case array([JSONNode])
-        case object([(key: String, node: JSONNode)])
+        case array
+        case object
+    }
+
+    /// One item or member: finished, or with a container that may still write to it.
+    private enum Part {
+        case value(JSONValue)
+        case node(JSONNode)
+
+        var json: JSONValue {
+            switch self {
+            case .value(let value): value
+            case .node(let node): node.json
+            }
+        }
     }
 
     var content = Content.nothing
+    private var items: [Part] = []
+    private var members: [(key: String, part: Part)] = []
 
     /// The finished value; what wrote nothing is an empty object, as an empty struct.
     var json: JSONValue {
         switch content {
-        case .nothing: .object(JSONObject())
-        case .value(let value): value
-        case .array(let nodes): .array(nodes.map(\.json))
-        case .object(let members): .object(JSONObject(members.map { ($0.key, $0.node.json) }))
+        case .nothing: return .object(JSONObject())
+        case .value(let value): return value
+        case .array: return .array(items.map(\.json))
+        case .object:
+            var object = JSONObject()
+            for (key, part) in members { object[key] = part.json }
+            return .object(object)
         }
     }
 
     /// How many items a list has so far.
-    var count: Int { if case .array(let nodes) = content { nodes.count } else { 0 } }
+    var count: Int { if case .array = content { items.count } else { 0 } }
 
     func becomeObject() {
         if case .object = content { return }
-        content = .object([])
+        content = .object
+        members = []
     }
 
     func becomeArray() {
         if case .array = content { return }
-        content = .array([])
+        content = .array
+        items = []
     }
 
     /// A new item at the end of the list.
     func item() -> JSONNode {
         let node = JSONNode()
-        if case .array(var nodes) = content {
-            content = .nothing
-            nodes.append(node)
-            content = .array(nodes)
-        }
+        items.append(.node(node))
         return node
     }
 
     /// A new member of the object.
     func member(_ key: String) -> JSONNode {
         let node = JSONNode()
-        if case .object(var members) = content {
-            content = .nothing
-            members.append((key, node))
-            content = .object(members)
-        }
+        members.append((key, .node(node)))
         return node
     }
+
+    /// A new member of the object that is finished.
+    func add(_ value: JSONValue, _ key: String) { members.append((key, .value(value))) }
 }
 
 /// Encodes a value that is not divided.
@@ -138,8 +153,20 @@ struct JSONMembersEncoding<Key: CodingKey>: KeyedEncodingContainerProtocol {
     let node: JSONNode
     let codingPath: [any CodingKey]
 
-    mutating func encodeNil(forKey key: Key) {
-        node.member(key.stringValue).content = .value(.null)
+    mutating func encodeNil(forKey key: Key) { node.add(.null, key.stringValue) }
+
+    // The usual types need not be told apart at run time.
+
+    mutating func encode(_ value: Bool, forKey key: Key) { node.add(value.json, key.stringValue) }
+
+    mutating func encode(_ value: Int, forKey key: Key) { node.add(value.json, key.stringValue) }
+
+    mutating func encode(_ value: Double, forKey key: Key) {
+        node.add(value.json, key.stringValue)
+    }
+
+    mutating func encode(_ value: String, forKey key: Key) {
+        node.add(value.json, key.stringValue)
     }
 
     mutating func encode(_ value: some Encodable, forKey key: Key) throws {

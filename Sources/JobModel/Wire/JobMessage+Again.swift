@@ -113,7 +113,8 @@ extension JobMessage {
 
     func envelope() throws(MessageError) -> JSONObject {
         do throws(JSONError) {
-            let value = try JSONParser.parse(raw.span, depth: JSONParser.maximumDepth).0
+            let bytes = raw
+            let value = try JSONParser.parse(bytes.span, depth: JSONParser.maximumDepth).0
             return value.objectValue ?? JSONObject()
         } catch {
             throw MessageError(error, in: "envelope", id: id.text, name: name.text)

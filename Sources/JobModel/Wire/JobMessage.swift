@@ -2,10 +2,11 @@ package import Foundation
 
 /// What a worker must know of a Celery message before it runs it, and the bytes it came as.
 ///
-/// Messages of protocol 1 become the same value.
+/// Messages of protocol 1 become the same value. A class, because it is large, passed through many
+/// hands and never changed.
 ///
 /// Source: Celery's message protocol 2.
-package struct JobMessage: Sendable {
+package final class JobMessage: Sendable {
     /// The envelope, byte for byte.
     package let raw: [UInt8]
     /// The task id.
@@ -49,12 +50,12 @@ package struct JobMessage: Sendable {
     /// Takes about a microsecond when the envelope is an ordinary one.
     ///
     /// - Throws: `envelope.*` when it cannot be read at all, `header.*` when a field does not fit.
-    package init(decoding raw: [UInt8], limits: WireLimits) throws(MessageError) {
+    package convenience init(decoding raw: [UInt8], limits: WireLimits) throws(MessageError) {
         try self.init(decoding: raw, limits: limits, scanning: true)
     }
 
     /// Reads an envelope, by the scanner first or only as a JSON value; the two must agree.
-    init(
+    convenience init(
         decoding raw: [UInt8], limits: WireLimits, scanning: Bool
     ) throws(MessageError) {
         guard raw.count <= limits.envelopeBytes else {
@@ -62,9 +63,10 @@ package struct JobMessage: Sendable {
                 code: "envelope.too_large",
                 message: "the envelope is larger than \(limits.envelopeBytes) bytes")
         }
-        let scanned = scanning ? EnvelopeScanner.fields(of: raw.span, depth: limits.depth) : nil
-        let fields =
-            if let scanned { scanned } else { try Self.fields(parsing: raw, limits: limits) }
+        var fields = EnvelopeFields()
+        if !scanning || !EnvelopeScanner.read(raw.span, depth: limits.depth, into: &fields) {
+            fields = try Self.fields(parsing: raw, limits: limits)
+        }
         if fields.task != nil {
             try self.init(raw: raw, fields: fields, protocolOneBody: nil)
         } else {
@@ -79,7 +81,9 @@ package struct JobMessage: Sendable {
         do throws(MessageError) {
             return try EnvelopeFields(try envelope(parsing: raw, limits: limits))
         } catch {
-            let found = HeaderJudge(EnvelopeScanner.salvage(raw.span, depth: limits.depth))
+            // What was found before the scanner gave up: the id of a broken envelope, with luck.
+            var found = EnvelopeFields()
+            _ = EnvelopeScanner.read(raw.span, depth: limits.depth, into: &found)
             throw error.about(id: found.readableID, name: found.readableName)
         }
     }
@@ -97,22 +101,21 @@ package struct JobMessage: Sendable {
     private init(
         raw: [UInt8], fields: EnvelopeFields, protocolOneBody: MessageBody?
     ) throws(MessageError) {
-        let judge = HeaderJudge(fields)
         self.raw = raw
-        id = try judge.id()
-        name = try judge.name()
-        retries = try judge.retries()
-        eta = try judge.date("eta", fields.eta)
-        expires = try judge.date("expires", fields.expires)
-        (hardTimeLimit, softTimeLimit) = try judge.timeLimits()
-        priority = judge.priority()
-        ignoreResult = try judge.ignoreResult()
-        rootID = try judge.text("root_id", fields.rootID)
-        parentID = try judge.text("parent_id", fields.parentID)
-        groupID = try judge.text("group", fields.group)
-        isRedelivered = judge.isRedelivered()
-        deaths = judge.deaths()
-        tick = judge.tick()
+        id = try fields.jobID()
+        name = try fields.jobName()
+        retries = try fields.retryCount()
+        eta = try fields.date("eta", fields.eta)
+        expires = try fields.date("expires", fields.expires)
+        (hardTimeLimit, softTimeLimit) = try fields.timeLimits()
+        priority = fields.jobPriority()
+        ignoreResult = try fields.ignoresResult()
+        rootID = try fields.text("root_id", fields.rootID)
+        parentID = try fields.text("parent_id", fields.parentID)
+        groupID = try fields.text("group", fields.group)
+        isRedelivered = fields.isRedelivered()
+        deaths = fields.deathNames()
+        tick = fields.tickOrigin()
         encodedBody = fields.body
         self.protocolOneBody = protocolOneBody
     }
@@ -123,6 +126,7 @@ package struct JobMessage: Sendable {
     package func body(limits: WireLimits) throws(MessageError) -> MessageBody {
         if let protocolOneBody { return protocolOneBody }
         do throws(MessageError) {
+            if let plain = encodedBody.plain(in: raw, limits: limits) { return plain }
             return try MessageBody(try encodedBody.json(in: raw, limits: limits))
         } catch {
             throw error.about(id: id.text, name: name.text)

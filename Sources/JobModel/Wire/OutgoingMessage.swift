@@ -65,14 +65,15 @@ package struct OutgoingMessage: Sendable, Equatable {
         let content = encodedBody
         var text: [UInt8] = []
         text.reserveCapacity(content.count * 3 + 1024)
-        text.append(contentsOf: "{\"body\": \"".utf8)
+        text.append(literal: #"{"body": ""#)
         Base64.append(content, to: &text)
-        text.append(contentsOf: "\", \"content-encoding\": \"utf-8\", ".utf8)
-        text.append(contentsOf: "\"content-type\": \"application/json\", \"headers\": {".utf8)
+        text.append(
+            literal: #"", "content-encoding": "utf-8", "content-type": "application/json", "#)
+        text.append(literal: #""headers": {"#)
         appendHeaders(origin: origin, to: &text)
-        text.append(contentsOf: "}, \"properties\": {".utf8)
+        text.append(literal: #"}, "properties": {"#)
         appendProperties(deliveryTag: deliveryTag, to: &text)
-        text.append(contentsOf: "}}".utf8)
+        text.append(literal: "}}")
         return text
     }
 
@@ -81,12 +82,17 @@ package struct OutgoingMessage: Sendable, Equatable {
     /// `[args, kwargs, embed]`, with Celery's four canvas parts in their order.
     private var encodedBody: [UInt8] {
         var text: [UInt8] = []
-        text.reserveCapacity(256)
-        text.append(UInt8(ascii: "["))
+        text.reserveCapacity(512)
+        text.append(literal: "[")
         text.append(json: body.args, .python)
-        text.append(contentsOf: ", ".utf8)
+        text.append(literal: ", ")
         text.append(json: body.kwargs, .python)
-        text.append(contentsOf: ", {\"callbacks\": ".utf8)
+        guard !body.embed.isEmpty else {
+            text.append(
+                literal: #", {"callbacks": null, "errbacks": null, "chain": null, "chord": null}]"#)
+            return text
+        }
+        text.append(literal: #", {"callbacks": "#)
         text.append(json: body.embed["callbacks"] ?? .null, .python)
         for key in Self.embedKeys.dropFirst() {
             text.append(key: key)
@@ -97,7 +103,7 @@ package struct OutgoingMessage: Sendable, Equatable {
             text.append(key: key)
             text.append(json: value, .python)
         }
-        text.append(contentsOf: "}]".utf8)
+        text.append(literal: "}]")
         return text
     }
 
@@ -108,32 +114,35 @@ package struct OutgoingMessage: Sendable, Equatable {
     ]
 
     private func appendHeaders(origin: String, to text: inout [UInt8]) {
-        text.append(contentsOf: "\"lang\": \"py\"".utf8)
-        text.append(member: "task", name.text)
-        text.append(member: "id", id.text)
-        text.append(member: "shadow", shadow)
-        text.append(member: "eta", eta)
-        text.append(member: "expires", expires)
-        text.append(member: "group", groupID)
-        text.append(key: "group_index")
-        text.append(json: groupIndex, .python)
-        text.append(contentsOf: ", \"retries\": \(retries)".utf8)
-        text.append(contentsOf: ", \"timelimit\": [".utf8)
-        text.append(seconds: hardTimeLimit)
-        text.append(contentsOf: ", ".utf8)
-        text.append(seconds: softTimeLimit)
-        text.append(UInt8(ascii: "]"))
-        text.append(member: "root_id", rootID ?? id.text)
-        text.append(member: "parent_id", parentID)
-        text.append(member: "argsrepr", PythonRepr.tuple(body.args))
-        text.append(member: "kwargsrepr", PythonRepr.dictionary(body.kwargs))
-        text.append(member: "origin", self.origin ?? origin)
-        text.append(key: "ignore_result")
-        text.append(contentsOf: (ignoreResult.map { "\($0)" } ?? "null").utf8)
-        text.append(contentsOf: ", \"replaced_task_nesting\": \(replacements)".utf8)
-        text.append(key: "stamped_headers")
+        text.append(member: #""lang": "py", "task": "#, name.text)
+        text.append(member: #", "id": "#, id.text)
+        appendTimes(to: &text)
+        text.append(string: rootID ?? id.text)
+        text.append(member: #", "parent_id": "#, parentID)
+        text.append(literal: #", "argsrepr": "#)
+        if body.args.isEmpty {
+            text.append(literal: #""()""#)
+        } else {
+            text.append(string: PythonRepr.tuple(body.args))
+        }
+        text.append(literal: #", "kwargsrepr": "#)
+        if body.kwargs.isEmpty {
+            text.append(literal: #""{}""#)
+        } else {
+            text.append(string: PythonRepr.dictionary(body.kwargs))
+        }
+        text.append(member: #", "origin": "#, self.origin ?? origin)
+        text.append(literal: #", "ignore_result": "#)
+        switch ignoreResult {
+        case true?: text.append(literal: "true")
+        case false?: text.append(literal: "false")
+        case nil: text.append(literal: "null")
+        }
+        text.append(literal: #", "replaced_task_nesting": "#)
+        text.append(integer: replacements)
+        text.append(literal: #", "stamped_headers": "#)
         text.append(json: stampedHeaders.map { .array($0.map(JSONValue.string)) } ?? .null, .python)
-        text.append(key: "stamps")
+        text.append(literal: #", "stamps": "#)
         text.append(json: stamps, .python)
         headers.forEachMember { key, value in
             guard !Self.headerKeys.contains(key) else { return }
@@ -142,34 +151,79 @@ package struct OutgoingMessage: Sendable, Equatable {
         }
     }
 
+    /// From `shadow` to the key of `root_id`; nearly every message has nothing to say there.
+    private func appendTimes(to text: inout [UInt8]) {
+        let isPlain =
+            shadow == nil && eta == nil && expires == nil && groupID == nil && groupIndex.isNull
+            && retries == 0 && hardTimeLimit == nil && softTimeLimit == nil
+        guard !isPlain else {
+            text.append(literal: #", "shadow": null, "eta": null, "expires": null, "#)
+            text.append(literal: #""group": null, "group_index": null, "retries": 0, "#)
+            text.append(literal: #""timelimit": [null, null], "root_id": "#)
+            return
+        }
+        text.append(member: #", "shadow": "#, shadow)
+        text.append(member: #", "eta": "#, eta)
+        text.append(member: #", "expires": "#, expires)
+        text.append(member: #", "group": "#, groupID)
+        text.append(literal: #", "group_index": "#)
+        text.append(json: groupIndex, .python)
+        text.append(literal: #", "retries": "#)
+        text.append(integer: retries)
+        text.append(literal: #", "timelimit": ["#)
+        text.append(seconds: hardTimeLimit)
+        text.append(literal: ", ")
+        text.append(seconds: softTimeLimit)
+        text.append(literal: #"], "root_id": "#)
+    }
+
     private func appendProperties(deliveryTag: String, to text: inout [UInt8]) {
-        text.append(contentsOf: "\"correlation_id\": ".utf8)
-        text.append(jsonString: id.text)
-        text.append(member: "reply_to", replyTo)
-        text.append(contentsOf: ", \"delivery_mode\": 2".utf8)
-        text.append(contentsOf: ", \"delivery_info\": {\"exchange\": \"\", \"routing_key\": ".utf8)
-        text.append(jsonString: queue.text)
-        text.append(contentsOf: "}, \"priority\": \(priority.value)".utf8)
-        text.append(contentsOf: ", \"body_encoding\": \"base64\"".utf8)
-        text.append(member: "delivery_tag", deliveryTag)
+        text.append(member: #""correlation_id": "#, id.text)
+        text.append(member: #", "reply_to": "#, replyTo)
+        text.append(
+            member: #", "delivery_mode": 2, "delivery_info": {"exchange": "", "routing_key": "#,
+            queue.text)
+        text.append(literal: #"}, "priority": "#)
+        text.append(integer: priority.value)
+        text.append(member: #", "body_encoding": "base64", "delivery_tag": "#, deliveryTag)
     }
 }
 
 extension [UInt8] {
-    fileprivate mutating func append(key: String) {
-        append(contentsOf: ", ".utf8)
-        append(jsonString: key)
-        append(contentsOf: ": ".utf8)
+    /// Appends text of our own as it stands.
+    fileprivate mutating func append(literal text: String) { append(contentsOf: text.utf8) }
+
+    /// Appends a quoted string: one copy when nothing in it needs to be escaped, as is usual.
+    fileprivate mutating func append(string text: String) {
+        guard text.utf8.span.isPlainInJSON else { return append(jsonString: text) }
+        append(UInt8(ascii: "\""))
+        append(contentsOf: text.utf8)
+        append(UInt8(ascii: "\""))
     }
 
+    fileprivate mutating func append(integer: Int) {
+        if (0...9).contains(integer) {
+            append(UInt8(ascii: "0") + UInt8(integer))
+        } else {
+            append(contentsOf: String(integer).utf8)
+        }
+    }
+
+    fileprivate mutating func append(key: String) {
+        append(literal: ", ")
+        append(jsonString: key)
+        append(literal: ": ")
+    }
+
+    /// Appends a key as it stands, and a string.
     fileprivate mutating func append(member key: String, _ value: String?) {
-        append(key: key)
-        if let value { append(jsonString: value) } else { append(contentsOf: "null".utf8) }
+        append(literal: key)
+        if let value { append(string: value) } else { append(literal: "null") }
     }
 
     fileprivate mutating func append(member key: String, _ date: Date?) {
-        append(key: key)
-        guard let date else { return append(contentsOf: "null".utf8) }
+        append(literal: key)
+        guard let date else { return append(literal: "null") }
         append(UInt8(ascii: "\""))
         WireDate.append(date, to: &self)
         append(UInt8(ascii: "\""))
@@ -177,8 +231,23 @@ extension [UInt8] {
 
     /// Whole seconds without a fraction, as a Python integer.
     fileprivate mutating func append(seconds duration: Duration?) {
-        guard let duration else { return append(contentsOf: "null".utf8) }
+        guard let duration else { return append(literal: "null") }
         let (whole, fraction) = duration.components
         append(contentsOf: (fraction == 0 ? "\(whole)" : "\(duration.inSeconds)").utf8)
+    }
+}
+
+extension Span<UInt8> {
+    /// Whether these bytes stand for themselves in a JSON string.
+    fileprivate var isPlainInJSON: Bool {
+        // No early end: so the loop takes many bytes in one step.
+        var escaped: UInt8 = 0
+        for place in indices {
+            let byte = self[place]
+            escaped |= byte &- 0x20 >= 0x5f ? 1 : 0
+            escaped |= byte == UInt8(ascii: "\"") ? 1 : 0
+            escaped |= byte == UInt8(ascii: "\\") ? 1 : 0
+        }
+        return escaped == 0
     }
 }

@@ -11,7 +11,7 @@ struct ProtocolOne {
     ///
     /// - Throws: `header.task` when the body is not a task either, else `body.*`.
     init(_ envelope: EnvelopeFields, raw: [UInt8], limits: WireLimits) throws(MessageError) {
-        let id = HeaderJudge(envelope).readableID
+        let id = envelope.readableID
         guard case .object(let body)? = try? envelope.body.json(in: raw, limits: limits),
             body["task"] != nil
         else {
@@ -34,8 +34,7 @@ struct ProtocolOne {
                 args: body["args"] ?? [], kwargs: body["kwargs"] ?? [:],
                 embed: .object(Self.embed(body)))
         } catch {
-            let judge = HeaderJudge(fields)
-            throw error.about(id: judge.readableID, name: judge.readableName)
+            throw error.about(id: fields.readableID, name: fields.readableName)
         }
     }
 

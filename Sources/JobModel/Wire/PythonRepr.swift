@@ -22,6 +22,7 @@ package struct PythonRepr {
     /// A dictionary, such as `{'x': 2}`.
     static func dictionary(_ members: JSONObject) -> String {
         var repr = PythonRepr()
+        repr.text.reserveCapacity(128)
         repr.append(members)
         return repr.finished
     }
@@ -87,7 +88,7 @@ package struct PythonRepr {
     private mutating func append(_ members: JSONObject) {
         append("{")
         var isFirst = true
-        for (key, value) in members {
+        members.forEachMember { key, value in
             guard !isFull else { return }
             if !isFirst { append(", ") }
             isFirst = false
@@ -127,6 +128,7 @@ package struct PythonRepr {
 
     /// Single quotes, unless only they occur within; control characters escaped.
     private mutating func append(quoted string: String) {
+        if append(plain: string) { return }
         let hasSingle = string.utf8.contains(UInt8(ascii: "'"))
         let quote: Unicode.Scalar =
             hasSingle && !string.utf8.contains(UInt8(ascii: "\"")) ? "\"" : "'"
@@ -147,6 +149,24 @@ package struct PythonRepr {
             }
         }
         append(quote)
+    }
+
+    /// Appends, in quotes, text that is shown as it stands, as most is.
+    private mutating func append(plain string: String) -> Bool {
+        let bytes = string.utf8.span
+        guard characters + bytes.count + 2 <= Self.maximumCharacters else { return false }
+        for place in bytes.indices {
+            let byte = bytes[place]
+            let isPlain =
+                byte >= 0x20 && byte < 0x7f && byte != UInt8(ascii: "'")
+                && byte != UInt8(ascii: "\\")
+            guard isPlain else { return false }
+        }
+        text.append(UInt8(ascii: "'"))
+        text.append(contentsOf: string.utf8)
+        text.append(UInt8(ascii: "'"))
+        characters += bytes.count + 2
+        return true
     }
 
     private mutating func append(_ scalar: Unicode.Scalar) {

@@ -114,7 +114,45 @@ package struct ResultRecord: Sendable, Equatable {
     }
 
     /// The JSON that Python's `AsyncResult` reads; keys in Python's order.
-    package func encoded() -> [UInt8] {
+    package func encoded() -> [UInt8] { extended == nil ? plainText : json.encoded(.python) }
+
+    /// What ``json`` is written as when nothing is added, without making a value of it first: most
+    /// jobs whose results are kept end here.
+    private var plainText: [UInt8] {
+        var text: [UInt8] = []
+        text.reserveCapacity(320)
+        text.append(contentsOf: #"{"status": "#.utf8)
+        text.append(jsonString: state.name)
+        text.append(contentsOf: #", "result": "#.utf8)
+        text.append(json: result, .python)
+        text.append(contentsOf: #", "traceback": "#.utf8)
+        text.append(jsonStringOrNull: traceback)
+        text.append(contentsOf: #", "children": "#.utf8)
+        text.append(json: children, .python)
+        text.append(contentsOf: #", "date_done": "#.utf8)
+        if let dateDone {
+            text.append(UInt8(ascii: "\""))
+            WireDate.append(dateDone, to: &text)
+            text.append(UInt8(ascii: "\""))
+        } else {
+            text.append(jsonStringOrNull: nil)
+        }
+        if let groupID {
+            text.append(contentsOf: #", "group_id": "#.utf8)
+            text.append(jsonString: groupID)
+        }
+        if let parentID {
+            text.append(contentsOf: #", "parent_id": "#.utf8)
+            text.append(jsonString: parentID)
+        }
+        text.append(contentsOf: #", "task_id": "#.utf8)
+        text.append(jsonString: id.text)
+        text.append(UInt8(ascii: "}"))
+        return text
+    }
+
+    /// The record as a JSON value.
+    var json: JSONValue {
         var record: JSONObject = [
             "status": .string(state.name), "result": result,
             "traceback": traceback.map(JSONValue.string) ?? .null, "children": .array(children),
@@ -124,7 +162,7 @@ package struct ResultRecord: Sendable, Equatable {
         if let parentID { record["parent_id"] = .string(parentID) }
         if let extended { extended.add(to: &record) }
         record["task_id"] = .string(id.text)
-        return JSONValue.object(record).encoded(.python)
+        return .object(record)
     }
 
     /// The exception as Python reads it; its `NotRegistered` takes the task's name and makes the

@@ -79,6 +79,25 @@ package struct RedisCommand: Sendable {
 }
 
 extension RedisCommand {
+    /// Adds one argument that is made of two texts.
+    package mutating func append(_ text: String, followedBy rest: String) {
+        append(length: text.utf8.count + rest.utf8.count)
+        body.append(contentsOf: text.utf8)
+        body.append(contentsOf: rest.utf8)
+        endLine()
+        count += 1
+    }
+
+    /// Adds one argument: text with a number behind it.
+    package mutating func append(_ text: String, followedBy number: Int) {
+        precondition(number >= 0, "a number behind text has no sign")
+        append(length: text.utf8.count + number.decimalDigits)
+        body.append(contentsOf: text.utf8)
+        body.append(decimal: number)
+        endLine()
+        count += 1
+    }
+
     mutating func append(bytes: some Collection<UInt8>) {
         append(length: bytes.count)
         body.append(contentsOf: bytes)
@@ -87,17 +106,48 @@ extension RedisCommand {
     }
 
     mutating func append(integer: Int64) {
-        append(bytes: String(integer).utf8)
+        guard integer >= 0, let number = Int(exactly: integer) else {
+            return append(bytes: String(integer).utf8)
+        }
+        append(length: number.decimalDigits)
+        body.append(decimal: number)
+        endLine()
+        count += 1
     }
 
     private mutating func append(length: Int) {
         body.append(UInt8(ascii: "$"))
-        body.append(contentsOf: String(length).utf8)
+        body.append(decimal: length)
         endLine()
     }
 
     private mutating func endLine() {
         body.append(UInt8(ascii: "\r"))
         body.append(UInt8(ascii: "\n"))
+    }
+}
+
+extension Int {
+    /// How many digits it has; of a number that is not negative.
+    fileprivate var decimalDigits: Int {
+        var digits = 1
+        var rest = self / 10
+        while rest > 0 {
+            digits += 1
+            rest /= 10
+        }
+        return digits
+    }
+}
+
+extension [UInt8] {
+    /// Appends the digits of a number that is not negative, without making a string of them.
+    fileprivate mutating func append(decimal number: Int) {
+        var power = 1
+        while number / power >= 10 { power *= 10 }
+        while power > 0 {
+            append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: number / power % 10))
+            power /= 10
+        }
     }
 }

@@ -42,8 +42,11 @@ package struct RedisScriptCall: Sendable {
         evalsha.append(contentsOf: keys)
     }
 
-    package init(_ script: RedisScript, keys: [String], arguments: [any RedisArgument]) {
-        self.init(script, keys: keys, reserving: 32 * arguments.count)
+    package init(
+        _ script: RedisScript, keys: [String], arguments: [any RedisArgument],
+        reserving bytes: Int = 0
+    ) {
+        self.init(script, keys: keys, reserving: 32 * arguments.count + bytes)
         for argument in arguments { argument.append(to: &evalsha) }
     }
 
@@ -55,6 +58,16 @@ package struct RedisScriptCall: Sendable {
 
     /// Adds one argument from text.
     package mutating func append(_ argument: String) { evalsha.append(argument) }
+
+    /// Adds one argument that is made of two texts.
+    package mutating func append(_ text: String, followedBy rest: String) {
+        evalsha.append(text, followedBy: rest)
+    }
+
+    /// Adds one argument: text with a number behind it.
+    package mutating func append(_ text: String, followedBy number: Int) {
+        evalsha.append(text, followedBy: number)
+    }
 
     /// Adds each element as an argument.
     package mutating func append(contentsOf arguments: some Sequence<some RedisArgument>) {

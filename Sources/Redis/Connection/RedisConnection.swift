@@ -24,6 +24,8 @@ package final class RedisConnection: Sendable {
     /// Where this connection goes.
     package let address: RedisAddress
     let core: ConnectionCore
+    /// Runs tasks where this connection's replies arrive; for tasks that are brief between their waits.
+    package let executor: any TaskExecutor
     private let options: RedisOptions
     private let mailbox: Mailbox<PendingRequest>
 
@@ -44,6 +46,7 @@ package final class RedisConnection: Sendable {
         self.core = core
         address = core.address
         options = core.options
+        executor = LoopExecutor(core.loop)
         mailbox = core.openMailbox()
     }
 

@@ -10,6 +10,7 @@ struct ControlSite: Sendable {
     let startedAt: Date
     let broker: any Broker
     let registry: JobRegistry
+    let kinds: JobKinds
     let options: WorkerOptions
     let runs: ActiveRuns
     let fetcher: Fetcher

@@ -82,7 +82,7 @@ enum DescriptionCommands {
         var stats: JSONObject = [
             "total": .object(
                 JSONObject(
-                    site.runs.started.sorted { $0.key.text < $1.key.text }
+                    site.kinds.started.sorted { $0.key.text < $1.key.text }
                         .map { ($0.key.text, .number(JSONNumber($0.value))) })),
             "pid": .number(JSONNumber(site.processID)),
             "clock": .string("\(site.ports.clock.value)"),

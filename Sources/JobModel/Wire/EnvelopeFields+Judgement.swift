@@ -1,7 +1,7 @@
 import Foundation
 
-/// Judges the fields of an envelope one by one, naming the first that does not fit.
-struct HeaderJudge {
+/// The judgement of an envelope's fields, one by one; each names what does not fit.
+extension EnvelopeFields {
     /// The longest id that is accepted, bytes.
     static let maximumIDBytes = 255
     /// The longest task name that is accepted, bytes.
@@ -9,20 +9,16 @@ struct HeaderJudge {
     /// The longest time limit that is accepted, seconds: thirty years.
     static let maximumTimeLimit = 1e9
 
-    private let fields: EnvelopeFields
-
-    init(_ fields: EnvelopeFields) { self.fields = fields }
-
-    func id() throws(MessageError) -> JobID {
-        JobID(try name("id", fields.id, maximumBytes: Self.maximumIDBytes))
+    func jobID() throws(MessageError) -> JobID {
+        JobID(try name("id", id, maximumBytes: Self.maximumIDBytes))
     }
 
-    func name() throws(MessageError) -> JobName {
-        JobName(try name("task", fields.task, maximumBytes: Self.maximumNameBytes))
+    func jobName() throws(MessageError) -> JobName {
+        JobName(try name("task", task, maximumBytes: Self.maximumNameBytes))
     }
 
-    func retries() throws(MessageError) -> Int {
-        switch fields.retries {
+    func retryCount() throws(MessageError) -> Int {
+        switch retries {
         case nil, .null?: return 0
         case let value?:
             guard let count = value.intValue, count >= 0, count < .max else {
@@ -43,7 +39,7 @@ struct HeaderJudge {
     }
 
     func timeLimits() throws(MessageError) -> (hard: Duration?, soft: Duration?) {
-        switch fields.timelimit {
+        switch timelimit {
         case nil, .null?: return (nil, nil)
         case .array(let limits)? where limits.count == 2:
             return (try timeLimit(limits[0]), try timeLimit(limits[1]))
@@ -61,13 +57,13 @@ struct HeaderJudge {
     }
 
     /// Never fails: what is no number counts as 0.
-    func priority() -> Priority {
-        guard let value = fields.priority?.doubleValue, !value.isNaN else { return .highest }
+    func jobPriority() -> Priority {
+        guard let value = priority?.doubleValue, !value.isNaN else { return .highest }
         return Priority(Int(min(max(value, -1), 10)))
     }
 
-    func ignoreResult() throws(MessageError) -> Bool? {
-        switch fields.ignoreResult {
+    func ignoresResult() throws(MessageError) -> Bool? {
+        switch ignoreResult {
         case nil, .null?: return nil
         case .bool(let flag)?: return flag
         default: throw error("ignore_result", "must be a boolean or null")
@@ -75,14 +71,14 @@ struct HeaderJudge {
     }
 
     /// Never fails: a mark that is no boolean is no mark.
-    func isRedelivered() -> Bool { fields.redelivered == .bool(true) }
+    func isRedelivered() -> Bool { redelivered == .bool(true) }
 
     /// Never fails: what is no list of names names nobody.
-    func deaths() -> [String] { fields.deaths?.arrayValue?.compactMap(\.stringValue) ?? [] }
+    func deathNames() -> [String] { deaths?.arrayValue?.compactMap(\.stringValue) ?? [] }
 
     /// Never fails: headers that name no tick are anybody's.
-    func tick() -> TickOrigin? {
-        TickOrigin(entry: fields.tickEntry, dueAt: fields.tickDueAt)
+    func tickOrigin() -> TickOrigin? {
+        TickOrigin(entry: tickEntry, dueAt: tickDueAt)
     }
 
     func text(_ header: String, _ value: JSONValue?) throws(MessageError) -> String? {
@@ -112,10 +108,10 @@ struct HeaderJudge {
     }
 
     /// The id, when it is one.
-    var readableID: String? { readable(fields.id, Self.maximumIDBytes) }
+    var readableID: String? { readable(id, Self.maximumIDBytes) }
 
     /// The task name, when it is one.
-    var readableName: String? { readable(fields.task, Self.maximumNameBytes) }
+    var readableName: String? { readable(task, Self.maximumNameBytes) }
 
     private func readable(_ value: JSONValue?, _ maximumBytes: Int) -> String? {
         guard let text = value?.stringValue, !text.isEmpty, text.utf8.count <= maximumBytes else {
