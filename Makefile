@@ -1,4 +1,4 @@
-# Every command a newcomer needs; `make` alone lists them. CI runs .ci/run, which runs `make test`.
+# Every command a newcomer needs; `make` alone lists them. CI runs .ci/run: `make test`, `make guard`.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -34,8 +34,17 @@ release: bootstrap ## optimised build of the backhaul executable
 	@scripts/release.sh
 
 .PHONY: bench
-bench: release ## no-op jobs per second, beside a Python Celery worker; memory; rows of the outbox
+bench: bench-ready ## every figure, beside peers and the floor; under 25 minutes (BENCH_OPTIONS=--help)
 	@exec $(PYTHON) -m Benchmarks --backhaul $(RELEASE_BINARY) $(BENCH_OPTIONS)
+
+.PHONY: bench-quick
+bench-quick: bench-ready ## the same with few messages: an impression in three minutes
+	@exec $(PYTHON) -m Benchmarks --backhaul $(RELEASE_BINARY) --quick $(BENCH_OPTIONS)
+
+.PHONY: bench-ready
+bench-ready: release
+	@scripts/bench-bootstrap.sh
+	@scripts/release.sh BenchmarkDriver
 
 .PHONY: chaos
 chaos: release ## the fault suite: kills, zombies, outages; at most 15 minutes (CHAOS_OPTIONS=--help)
@@ -49,6 +58,11 @@ chaos-quick: release ## kills, zombies, restarts and a bad network, in about two
 celery-suite: bootstrap ## Celery's own integration tests against a Swift worker; 20 minutes (SUITE_OPTIONS=-k…)
 	@scripts/release.sh CelerySuiteWorker
 	@exec $(PYTHON) -m celery_suite --worker .build/release/CelerySuiteWorker $(SUITE_OPTIONS)
+
+.PHONY: guard
+guard: release ## what one job costs, counted: allocations, calls to Redis, instructions; fails above limits
+	@$(PYTHON) -m unittest --quiet Benchmarks.guard.tests
+	@exec $(PYTHON) -m Benchmarks.guard --backhaul $(RELEASE_BINARY) $(GUARD_OPTIONS)
 
 .PHONY: lint
 lint: ## formatting and syntax, without changing anything
@@ -68,4 +82,4 @@ bootstrap: ## install what is missing: Debian packages (as root), Python package
 
 .PHONY: clean
 clean: ## remove everything these commands made
-	rm -rf .build .run Benchmarks/results/latest.json chaos/results
+	rm -rf .build .run Benchmarks/results chaos/results

@@ -126,6 +126,15 @@ let package = Package(
             dependencies: ["JobModel", "Worker", log, nioCore, nioPosix],
             path: "Tests/CelerySuiteWorker", packageAccess: false, swiftSettings: house),
 
+        // Beside the house: what benchmarks can only measure from within a Swift program.
+        .executableTarget(
+            name: "BenchmarkDriver",
+            dependencies: [
+                "JobModel", "Redis", "Postgres", "HTTP", "Broker", "Store", "Enqueue", "Jobs",
+                "Worker", "Mailbox", arguments, log,
+            ],
+            path: "Benchmarks/Driver", swiftSettings: house),
+
         tests("ZlibTests", ["Zlib", "TestSupport"]),
         tests("MailboxTests", ["Mailbox"]),
         tests("ProcessControlTests", ["ProcessControl", "Mailbox", "TestSupport"]),

@@ -18,12 +18,16 @@ import redis
 
 from Benchmarks import rounds
 from Benchmarks.contenders import ROOT, Contender, database
+from Benchmarks.options import Options
+from Benchmarks.part import Goal, Part
+from Benchmarks.progress import show_progress
 from Benchmarks.soak import resident
 from demo.children import neutral_environment
 from demo.sandbox import Sandbox
 
 PROMOTION_GOAL = 20_000.0  # jobs a second, while a worker runs them
 MEMORY_GOAL = 5.0  # MiB by which a worker may grow
+_JOBS, _QUICK_JOBS = 1_000_000, 50_000
 _TASK = "backhaul.ping"
 _QUEUE = "celery"  # what `backhaul enqueue` takes for this task
 _DATABASE = 6
@@ -51,27 +55,38 @@ class Delayed:
     def growth(self) -> float:
         return self.worker_after - self.worker_before
 
-    @property
-    def reached(self) -> bool:
-        return self.promoted_per_second >= PROMOTION_GOAL and self.growth <= MEMORY_GOAL
+    def part(self) -> Part:
+        return Part(
+            f"Delayed jobs: {self.jobs:,} due at once, one worker process, default settings",
+            [
+                f"put aside {self.enqueued_per_second:,.0f}/s by one `backhaul enqueue`; "
+                f"{self.bytes_per_job:,.0f} bytes of Redis for each",
+                f"promoted {self.promoted_per_second:,.0f}/s while a worker ran "
+                f"{self.ran_per_second:,.0f}/s of them; slowest step {self.slowest_step:.1f} ms",
+                f"worker {self.worker_before:.1f} MiB with 0 delayed, "
+                f"{self.worker_after:.1f} with {self.jobs:,}",
+            ],
+            {**asdict(self), "growth": round(self.growth, 3)},
+            [
+                Goal(
+                    "delayed jobs promoted while a worker runs them",
+                    f"≥ {PROMOTION_GOAL:,.0f}/s", f"{self.promoted_per_second:,.0f}/s",
+                    self.promoted_per_second >= PROMOTION_GOAL,
+                ),
+                Goal(
+                    f"growth of a worker by {self.jobs:,} delayed jobs",
+                    f"≤ {MEMORY_GOAL:g} MiB", f"{self.growth:.1f} MiB",
+                    self.growth <= MEMORY_GOAL,
+                ),
+            ],
+        )
 
-    def lines(self) -> list[str]:
-        return [
-            f"put aside {self.enqueued_per_second:,.0f}/s by one `backhaul enqueue`; "
-            f"{self.bytes_per_job:,.0f} bytes of Redis for each",
-            f"promoted {self.promoted_per_second:,.0f}/s while a worker ran "
-            f"{self.ran_per_second:,.0f}/s of them (goal {PROMOTION_GOAL:,.0f}); "
-            f"slowest step {self.slowest_step:.1f} ms",
-            f"worker {self.worker_before:.1f} MiB with 0 delayed, {self.worker_after:.1f} with "
-            f"{self.jobs:,}: {self.growth:+.1f} (goal {MEMORY_GOAL:+g})",
-            "reached" if self.reached else "NOT reached",
-        ]
 
-    def as_record(self) -> dict[str, float | bool]:
-        return {**asdict(self), "growth": round(self.growth, 3), "reached": self.reached}
+def run(sandbox: Sandbox, binary: Path, options: Options) -> Part:
+    return measure(sandbox, binary, _QUICK_JOBS if options.quick else _JOBS).part()
 
 
-def run(sandbox: Sandbox, binary: Path, jobs: int) -> Delayed:
+def measure(sandbox: Sandbox, binary: Path, jobs: int) -> Delayed:
     url = database(sandbox.redis_url, _DATABASE)
     client = redis.Redis.from_url(url)
     client.flushdb()
@@ -92,6 +107,7 @@ def run(sandbox: Sandbox, binary: Path, jobs: int) -> Delayed:
     before, used = resident(worker.pid), _used(client)
     countdown = math.ceil(sample * _SAMPLE * _MARGIN + _SETTLE + 2)
     due = time.time() + countdown
+    show_progress(f"delayed: putting {jobs:,} jobs aside, due in {countdown} s")
     seconds = _enqueue(binary, url, jobs, countdown)
     time.sleep(_SETTLE)
     waiting = int(client.zcard("backhaul:delayed"))
@@ -101,9 +117,11 @@ def run(sandbox: Sandbox, binary: Path, jobs: int) -> Delayed:
             f"more than was foreseen ({countdown} s)"
         )
     after, memory = resident(worker.pid), _used(client) - used
+    slower_than = client.config_get("slowlog-log-slower-than")
     client.config_set("slowlog-log-slower-than", 1000)
     client.config_set("slowlog-max-len", 4096)
     client.slowlog_reset()
+    show_progress(f"delayed: {jobs:,} jobs become due and are run")
     promoted, ran = _drained(field, due)
     slowest = max(
         (
@@ -114,6 +132,7 @@ def run(sandbox: Sandbox, binary: Path, jobs: int) -> Delayed:
         ),
         default=0.0,
     )
+    client.config_set("slowlog-log-slower-than", slower_than["slowlog-log-slower-than"])
     _check(client)
     worker.stop()
     client.flushdb()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import statistics
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from Benchmarks.contenders import Contender
-from Benchmarks.messages import Template, release, stage
+from Benchmarks.messages import Template
 
 _POLL = 0.005  # seconds between two looks at the queue
 _STRAGGLERS = 2.0  # seconds the last few results may take after the queue is empty
@@ -25,6 +26,7 @@ class Round:
     messages: int
     seconds: float
     cpu_seconds: float
+    redis_cpu_seconds: float = 0.0
 
     @property
     def rate(self) -> float:
@@ -34,12 +36,16 @@ class Round:
     def cpu_microseconds(self) -> float:
         return self.cpu_seconds / self.messages * 1e6
 
+    @property
+    def redis_cpu_microseconds(self) -> float:
+        return self.redis_cpu_seconds / self.messages * 1e6
+
 
 @dataclass(frozen=True)
 class Summary:
     """Several rounds of one contender."""
 
-    rounds: list[Round]
+    rounds: Sequence[Round]
 
     @property
     def rate(self) -> float:
@@ -54,23 +60,55 @@ class Summary:
     def cpu_microseconds(self) -> float:
         return statistics.median(each.cpu_microseconds for each in self.rounds)
 
+    @property
+    def redis_cpu_microseconds(self) -> float:
+        return statistics.median(each.redis_cpu_microseconds for each in self.rounds)
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """How two contenders compare: the quotient of each round in which both took a turn."""
+
+    median: float
+    lowest: float
+    highest: float
+
+    @classmethod
+    def between(cls, above: Sequence[float], below: Sequence[float]) -> Ratio:
+        quotients = [a / b for a, b in zip(above, below, strict=True)]
+        return cls(statistics.median(quotients), min(quotients), max(quotients))
+
+    def __str__(self) -> str:
+        digits = 0 if self.median >= 20 else 1 if self.median >= 3 else 2
+        return (
+            f"{self.median:,.{digits}f} × "
+            f"({self.lowest:,.{digits}f}–{self.highest:,.{digits}f})"
+        )
+
 
 def run(contender: Contender, template: Template, messages: int, *, results: bool) -> Round:
     """Empties a queue of `messages` no-ops and checks that the work was really done."""
-    contender.client.flushdb()
-    stage(contender.client, template, messages, contender.queue)
-    cpu_before = contender.cpu_seconds()
-    release(contender.client, contender.queue)
+    layout, client = contender.layout, contender.client
+    layout.clear(client)
+    layout.stage(client, template, messages, contender.queue)
+    cpu_before, redis_before = contender.cpu_seconds(), contender.redis_cpu_seconds()
+    layout.release(client, contender.queue)
     started = time.perf_counter()
     while contender.outstanding() > 0 or missing_results(contender, messages, results) > 0:
-        if contender.child.exit_status is not None:
-            raise RoundFailure(f"{contender.name} ended:\n{contender.child.tail()}")
+        for child in contender.children:
+            if child.exit_status is not None:
+                raise RoundFailure(f"{contender.name} ended:\n{child.tail()}")
         if time.perf_counter() - started > _LIMIT:
             left = contender.outstanding()
             raise RoundFailure(f"{contender.name}: {left} messages left after {_LIMIT:g} s")
         time.sleep(_POLL)
     seconds = time.perf_counter() - started
-    return Round(messages, seconds, contender.cpu_seconds() - cpu_before)
+    return Round(
+        messages,
+        seconds,
+        contender.cpu_seconds() - cpu_before,
+        contender.redis_cpu_seconds() - redis_before,
+    )
 
 
 def missing_results(contender: Contender, messages: int, results: bool) -> int:

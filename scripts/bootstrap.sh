@@ -18,6 +18,7 @@ readonly policy="/usr/sbin/policy-rc.d"
 readonly packages=(
     libhiredis-dev libpq-dev libcurl4-openssl-dev zlib1g-dev  # what the wrappers link
     redis-server postgresql pgbouncer                         # what tests and demo run
+    valgrind binutils                                         # what make guard counts with
     ca-certificates tzdata git                                # TLS, time zones, dependencies
 )
 # Celery 5.7 asks for Python 3.10; ensurepip is the part that Debian packages apart.
