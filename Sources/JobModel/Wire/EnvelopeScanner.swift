@@ -12,7 +12,9 @@ struct EnvelopeScanner {
     private var position = 0
     private var fields = EnvelopeFields()
 
-    /// Reads `bytes` and says whether the envelope was an ordinary one; only then `fields` is of use.
+    /// Reads `bytes` and says whether the envelope was an ordinary one.
+    ///
+    /// When it was not, `fields` is what was found before the scanner gave up.
     static func read(_ bytes: Span<UInt8>, depth: Int, into fields: inout EnvelopeFields) -> Bool {
         var scanner = EnvelopeScanner(depthLimit: depth)
         let hasFinished = scanner.hasFinished(bytes)
