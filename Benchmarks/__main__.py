@@ -39,10 +39,20 @@ def arguments() -> argparse.Namespace:
         "--only", type=_names, default=parts.NAMES, metavar="NAME,…",
         help=f"these parts alone: {', '.join(parts.NAMES)}",
     )
-    parser.add_argument("--rounds", type=int, help=f"{_ROUNDS}, or {_QUICK_ROUNDS} with --quick")
+    parser.add_argument("--rounds", type=_count, help=f"{_ROUNDS}, or {_QUICK_ROUNDS} with --quick")
     parser.add_argument("--quick", action="store_true", help="an impression, in three minutes")
     parser.add_argument("--strict", action="store_true", help="exit 1 when a goal is missed")
-    return parser.parse_args()
+    given = parser.parse_args()
+    for program in (given.backhaul, given.driver, given.peers):
+        if not os.access(program, os.X_OK):
+            parser.error(f"{program} is no program that can be run; make bench builds it")
+    return given
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of rounds: 1 or more")
+    return int(text)
 
 
 def _names(text: str) -> tuple[str, ...]:
