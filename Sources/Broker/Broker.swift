@@ -12,6 +12,9 @@ package protocol Broker: Sendable {
     /// Puts messages on their queues, or aside until their `eta`.
     func enqueue(_ messages: [OutgoingMessage]) async throws(BrokerError)
 
+    /// Puts a series of messages on its queue.
+    func enqueue(_ series: MessageSeries) async throws(BrokerError)
+
     /// Sends signatures: their messages, with the sizes of their chords, in one atomic step.
     ///
     /// - Throws: `limit` when one of them is too large; then nothing was sent.

@@ -56,7 +56,7 @@ package final class RedisBroker: Broker {
 
     package func enqueue(_ messages: [OutgoingMessage]) async throws(BrokerError) {
         let now = time.now
-        var lists: [(key: String, payloads: [[UInt8]])] = []
+        var pushes: [(list: String, command: RedisCommand)] = []
         var delayed: [EncodedMessage] = []
         var tags = FreshUUIDs(expecting: messages.count)
         for message in messages {
@@ -66,23 +66,43 @@ package final class RedisBroker: Broker {
             } catch { throw error.brokerError }
             if encoded.due > 0 {
                 delayed.append(encoded)
-            } else if let index = lists.firstIndex(where: { $0.key == encoded.list }) {
-                lists[index].payloads.append(encoded.bytes)
+            } else if let index = pushes.firstIndex(where: { $0.list == encoded.list }) {
+                pushes[index].command.append(encoded.bytes)
             } else {
-                lists.append((encoded.list, [encoded.bytes]))
+                var push = RedisCommand(
+                    "LPUSH", reserving: encoded.list.utf8.count + encoded.bytes.count + 32)
+                push.append(encoded.list)
+                push.append(encoded.bytes)
+                pushes.append((encoded.list, push))
             }
         }
-        let pushes = lists.map { list in
-            var push = RedisCommand(
-                "LPUSH", reserving: list.payloads.reduce(64) { $0 + $1.count + 16 })
-            push.append(list.key)
-            push.append(contentsOf: list.payloads)
-            return push
+        try await carryOut(pushes.map(\.command))
+        try await putAside(delayed)
+    }
+
+    package func enqueue(_ series: MessageSeries) async throws(BrokerError) {
+        guard series.count > 0 else { return }
+        let encoder = SeriesEncoder(series, origin: options.origin)
+        var tags = FreshUUIDs(expecting: series.count)
+        let size = (0..<series.count).reduce(64) { $0 + encoder.byteCount(at: $1) + 16 }
+        var push = RedisCommand("LPUSH", reserving: size)
+        push.append(keys.list(of: series.pattern.queue, step: series.pattern.priority.step))
+        for place in 0..<series.count {
+            let length = encoder.byteCount(at: place)
+            guard length <= options.maximumMessageBytes else {
+                throw OversizedMessage(
+                    id: series.ids[place], bytes: length, limit: options.maximumMessageBytes
+                ).brokerError
+            }
+            push.append(length: length) { encoder.append(at: place, tags: &tags, to: &$0) }
         }
+        try await carryOut([push])
+    }
+
+    private func carryOut(_ pushes: [RedisCommand]) async throws(BrokerError) {
         for reply in try await pipeline(pushes) {
             if case .error(let error) = reply { throw BrokerError(error) }
         }
-        try await putAside(delayed)
     }
 
     /// Declares queues as kombu does, so that producers with exchanges of their own find them.

@@ -27,6 +27,13 @@ public struct EnqueueOptions: Sendable {
     /// The defaults.
     public init() {}
 
+    /// Whether `other` says the same but for the id.
+    func differsByIDOnly(from other: EnqueueOptions) -> Bool {
+        queue == other.queue && priority == other.priority && delay == other.delay
+            && at == other.at && expires == other.expires && timeLimit == other.timeLimit
+            && ignoresResult == other.ignoresResult && headers == other.headers
+    }
+
     /// Options for a job that is to run no sooner than `delay` from now.
     public static func after(_ delay: Duration) -> EnqueueOptions {
         var options = EnqueueOptions()

@@ -56,28 +56,33 @@ public struct Enqueuer: Sendable {
     public func enqueue<Work: Job>(
         _ job: Work.Type, _ payload: Work.Payload, _ options: EnqueueOptions = EnqueueOptions()
     ) async throws(EnqueueError) -> JobID {
-        let ids = try await enqueue(job, all: [(payload, options)])
-        return ids[0]
+        let body = try body(of: payload, for: job)
+        var ids = FreshUUIDs()
+        let message = message(Work.name, body, options, policy: Work.policy, ids: &ids)
+        try await send([.messages([message])])
+        return message.id
     }
 
     /// Enqueues many typed jobs in few round trips; returns their ids in order.
     ///
-    /// They are sent in order and in parts, the next part written while the last is under way.
+    /// They are sent in order and in parts, the next one under way before the last is answered. All
+    /// payloads are encoded first: one that cannot be is thrown before anything is sent.
     ///
     /// - Throws: ``EnqueueError``.
     @discardableResult
     public func enqueue<Work: Job>(
         _ job: Work.Type, all payloads: [(Work.Payload, EnqueueOptions)]
     ) async throws(EnqueueError) -> [JobID] {
-        var messages: [OutgoingMessage] = []
-        messages.reserveCapacity(payloads.count)
-        let policy = Work.policy
+        try checkCount(payloads.count)
+        let keywords = KeywordsWriter(for: Work.Payload.self)
         var ids = FreshUUIDs(expecting: payloads.count)
-        for (payload, options) in payloads {
-            let body = try body(of: payload, for: job)
-            messages.append(message(Work.name, body, options, policy: policy, ids: &ids))
+        var parts: [BatchPart] = []
+        for start in stride(from: 0, to: payloads.count, by: Self.part) {
+            let part = payloads[start..<min(start + Self.part, payloads.count)]
+            parts.append(try self.part(job, part, ids: &ids, keywords))
         }
-        return try await send(messages)
+        try await send(parts)
+        return parts.flatMap(\.ids)
     }
 
     /// Enqueues a job by name, written in any language; returns its id.
@@ -90,7 +95,9 @@ public struct Enqueuer: Sendable {
     ) async throws(EnqueueError) -> JobID {
         let body = MessageBody(args: args, kwargs: kwargs)
         var ids = FreshUUIDs()
-        return try await send([message(name, body, options, policy: nil, ids: &ids)])[0]
+        let message = message(name, body, options, policy: nil, ids: &ids)
+        try await send([.messages([message])])
+        return message.id
     }
 
     /// Enqueues a job by name once for each of `options`, always with the same arguments; returns their
@@ -102,10 +109,15 @@ public struct Enqueuer: Sendable {
         _ name: JobName, args: [JSONValue] = [], kwargs: JSONObject = JSONObject(),
         each options: [EnqueueOptions]
     ) async throws(EnqueueError) -> [JobID] {
+        try checkCount(options.count)
         let body = MessageBody(args: args, kwargs: kwargs)
         var ids = FreshUUIDs(expecting: options.count)
-        return try await send(
-            options.map { message(name, body, $0, policy: nil, ids: &ids) })
+        let messages = options.map { message(name, body, $0, policy: nil, ids: &ids) }
+        let parts = stride(from: 0, to: messages.count, by: Self.part).map {
+            BatchPart.messages(Array(messages[$0..<min($0 + Self.part, messages.count)]))
+        }
+        try await send(parts)
+        return messages.map(\.id)
     }
 
     /// Sends a workflow, or a single signature; returns the id under which its result will be.
@@ -153,38 +165,76 @@ public struct Enqueuer: Sendable {
         return message
     }
 
-    private func send(_ messages: [OutgoingMessage]) async throws(EnqueueError) -> [JobID] {
-        guard messages.count <= Self.maximumBatch else {
-            throw EnqueueError(
-                code: .limit,
-                message: "\(messages.count) jobs in one call; at most \(Self.maximumBatch)")
+    /// One series when all that was decided about these jobs is the same but for their ids, as usual.
+    private func part<Work: Job>(
+        _ job: Work.Type, _ payloads: ArraySlice<(Work.Payload, EnqueueOptions)>,
+        ids: inout FreshUUIDs, _ keywords: KeywordsWriter
+    ) throws(EnqueueError) -> BatchPart {
+        let shared = payloads[payloads.startIndex].1
+        guard shared.delay == nil, shared.at == nil else {
+            return .messages(try messages(job, payloads, ids: &ids))
         }
+        let nothing = MessageBody(args: [], kwargs: JSONObject())
+        let pattern = message(Work.name, nothing, shared, policy: Work.policy, ids: &ids)
+        var series = MessageSeries(like: pattern, expecting: payloads.count)
+        for (payload, options) in payloads {
+            guard options.differsByIDOnly(from: shared) else {
+                return .messages(try messages(job, payloads, ids: &ids))
+            }
+            do throws(CanvasError) {
+                try job.write(payload, to: keywords)
+            } catch { throw EnqueueError(error) }
+            series.append(options.id ?? JobID(ids.next()), keywords)
+        }
+        return .series(series)
+    }
+
+    private func messages<Work: Job>(
+        _ job: Work.Type, _ payloads: ArraySlice<(Work.Payload, EnqueueOptions)>,
+        ids: inout FreshUUIDs
+    ) throws(EnqueueError) -> [OutgoingMessage] {
+        let policy = Work.policy
+        var messages: [OutgoingMessage] = []
+        messages.reserveCapacity(payloads.count)
+        for (payload, options) in payloads {
+            let body = try body(of: payload, for: job)
+            messages.append(message(Work.name, body, options, policy: policy, ids: &ids))
+        }
+        return messages
+    }
+
+    private func checkCount(_ count: Int) throws(EnqueueError) {
+        guard count <= Self.maximumBatch else {
+            throw EnqueueError(
+                code: .limit, message: "\(count) jobs in one call; at most \(Self.maximumBatch)")
+        }
+    }
+
+    private func send(_ parts: [BatchPart]) async throws(EnqueueError) {
         do throws(BrokerError) {
-            if messages.count <= Self.part {
-                try await broker.enqueue(messages)
+            if parts.count == 1 {
+                try await parts[0].send(over: broker)
             } else {
-                try await sendInParts(messages)
+                try await sendInTurn(parts)
             }
         } catch { throw EnqueueError(error) }
-        return messages.map(\.id)
     }
 
     /// Sends part after part, and nothing more after one that failed.
-    private func sendInParts(_ messages: [OutgoingMessage]) async throws(BrokerError) {
+    private func sendInTurn(_ parts: [BatchPart]) async throws(BrokerError) {
         let failure = await withTaskGroup(of: BrokerError?.self) { group in
             var failure: BrokerError?
             var underWay = 0
-            for start in stride(from: 0, to: messages.count, by: Self.part) {
+            for part in parts {
                 if underWay == Self.partsUnderWay {
                     failure = await group.next() ?? nil
                     underWay -= 1
                 }
                 guard failure == nil else { break }
-                let part = Array(messages[start..<min(start + Self.part, messages.count)])
                 // It runs here up to its wait for the answer: so parts are sent in their order.
                 group.addImmediateTask { [broker] in
                     do throws(BrokerError) {
-                        try await broker.enqueue(part)
+                        try await part.send(over: broker)
                         return nil
                     } catch { return error }
                 }

@@ -33,6 +33,26 @@ struct EnqueuerTests {
         func run(_ payload: Int, in context: JobContext) async throws -> Verdict { .done }
     }
 
+    struct Fussy: Job {
+        struct Payload: Codable, Sendable {
+            let number: Int
+
+            struct Refusal: Error {}
+
+            enum CodingKeys: CodingKey { case number }
+
+            func encode(to encoder: any Encoder) throws {
+                guard number != 1500 else { throw Refusal() }
+                var members = encoder.container(keyedBy: CodingKeys.self)
+                try members.encode(number, forKey: .number)
+            }
+        }
+
+        static let name: JobName = "test.fussy"
+
+        func run(_ payload: Payload, in context: JobContext) async throws -> Verdict { .done }
+    }
+
     private struct Fixture {
         let server: RedisServer
         let raw: RedisConnection
@@ -102,6 +122,77 @@ struct EnqueuerTests {
         #expect(try await fixture.messages("money").map(\.id) == ids)
         let stats = try await fixture.raw.send(RedisCommand("INFO", "commandstats"))
         #expect(stats.string?.contains("cmdstat_lpush:calls=1,") ?? false)
+    }
+
+    @Test("jobs of one batch may differ in everything, and keep their order on each list")
+    func mixed() async throws {
+        let fixture = try await Fixture()
+        var urgent = EnqueueOptions.id("urgent")
+        urgent.headers = ["trace": "t"]
+        var idle = EnqueueOptions.id("idle")
+        idle.priority = Priority(9)
+        let rest = (0..<1500).map { _ in EnqueueOptions() }
+        let options = [.id("first"), urgent, idle, .after(.seconds(60))] + rest
+        let ids = try await fixture.enqueuer.enqueue(
+            Charge.self, all: options.enumerated().map { (.init(invoiceID: $0), $1) })
+        #expect(ids.count == options.count)
+        #expect(Array(ids[..<3]) == [JobID("first"), JobID("urgent"), JobID("idle")])
+        #expect(try await fixture.messages("money\u{06}\u{16}9").map(\.id) == [JobID("idle")])
+        let messages = try await fixture.messages("money")
+        #expect(messages.map(\.id) == Array(ids[..<2] + ids[4...]))
+        let invoices = try messages.map {
+            try $0.body(limits: WireLimits()).kwargs["invoice_id"]?.intValue
+        }
+        #expect(invoices == [0, 1] + (4..<options.count).map { $0 })
+        let delayed = try await fixture.raw.send(RedisCommand("ZCARD", "backhaul:delayed"))
+        #expect(delayed.int == 1)
+    }
+
+    @Test("a large batch of one kind keeps its order and the ids that were given")
+    func large() async throws {
+        let fixture = try await Fixture()
+        let ids = try await fixture.enqueuer.enqueue(
+            Charge.self,
+            all: (0..<2500).map {
+                (.init(invoiceID: $0, note: $0 % 3 == 0 ? "n" : nil), .id("job-\($0)"))
+            })
+        #expect(ids == (0..<2500).map { JobID("job-\($0)") })
+        let messages = try await fixture.messages("money")
+        #expect(messages.map(\.id) == ids)
+        let kwargs = try messages.map { try $0.body(limits: WireLimits()).kwargs }
+        #expect(kwargs.map { $0["invoice_id"]?.intValue } == (0..<2500).map { $0 })
+        #expect(kwargs.map { $0["note"] == "n" } == (0..<2500).map { $0 % 3 == 0 })
+        let stats = try await fixture.raw.send(RedisCommand("INFO", "commandstats"))
+        #expect(stats.string?.contains("cmdstat_lpush:calls=3,") ?? false)
+    }
+
+    @Test("a payload that cannot be encoded keeps the whole batch from being sent")
+    func unencodable() async throws {
+        let fixture = try await Fixture()
+        let payloads = (0..<2000).map { (Fussy.Payload(number: $0), EnqueueOptions()) }
+        await #expect { try await fixture.enqueuer.enqueue(Fussy.self, all: payloads) } throws: {
+            ($0 as? EnqueueError)?.code == .payload
+        }
+        #expect(try await fixture.messages("celery").isEmpty)
+    }
+
+    @Test("a job larger than is allowed is refused, and nothing of its part is sent")
+    func oversized() async throws {
+        let fixture = try await Fixture()
+        var options = BrokerOptions(keyPrefix: "")
+        options.maximumMessageBytes = 2000
+        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        let enqueuer = Enqueuer(
+            broker: try RedisBroker(url: fixture.server.url, options: options, logger: logger))
+        let long = String(repeating: "x", count: 2000)
+        await #expect {
+            try await enqueuer.enqueue(
+                Charge.self,
+                all: [(.init(invoiceID: 1), .init()), (.init(invoiceID: 2, note: long), .init())])
+        } throws: {
+            ($0 as? EnqueueError)?.code == .limit
+        }
+        #expect(try await fixture.messages("money").isEmpty)
     }
 
     @Test("too many at once, and a payload without names, are refused with a reason")

@@ -26,19 +26,26 @@ extension Job {
 
     static func keywords(of payload: Payload) throws(CanvasError) -> JSONObject {
         let value: JSONValue
-        do {
-            value = try JSONValue(encoding: payload)
-        } catch {
-            throw CanvasError(
-                code: "canvas.payload",
-                message: "the payload of \(name) cannot be encoded: \(error)")
-        }
+        do { value = try JSONValue(encoding: payload) } catch { throw unencodable(error) }
         guard case .object(let kwargs) = value else {
             throw CanvasError(
                 code: "canvas.payload",
                 message: "the payload of \(name) is not a struct with named fields")
         }
         return kwargs
+    }
+
+    /// Writes what ``keywords(of:)`` returns.
+    static func write(_ payload: Payload, to keywords: KeywordsWriter) throws(CanvasError) {
+        do {
+            if try keywords.write(payload) { return }
+        } catch { throw unencodable(error) }
+        keywords.write(try self.keywords(of: payload))
+    }
+
+    private static func unencodable(_ error: any Error) -> CanvasError {
+        CanvasError(
+            code: "canvas.payload", message: "the payload of \(name) cannot be encoded: \(error)")
     }
 }
 

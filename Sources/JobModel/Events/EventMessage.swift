@@ -36,7 +36,7 @@ package struct EventMessage: Sendable, Equatable {
         var text: [UInt8] = []
         text.reserveCapacity(body.count * 4 / 3 + 512)
         text.append(contentsOf: "{\"body\": \"".utf8)
-        Base64.append(body, to: &text)
+        Base64.append(body.span, to: &text)
         text.append(contentsOf: "\", \"content-encoding\": \"utf-8\", ".utf8)
         text.append(contentsOf: "\"content-type\": \"application/json\", ".utf8)
         text.append(contentsOf: "\"headers\": {\"hostname\": ".utf8)

@@ -66,33 +66,45 @@ enum Base64 {
         return count + 3
     }
 
+    /// The two letters for each number of twelve bits, the first one lowest.
+    private static let pairs: [UInt16] = (0..<4096).map {
+        UInt16(alphabet[$0 >> 6]) | UInt16(alphabet[$0 & 0x3f]) << 8
+    }
+
     /// Appends the letters that stand for `bytes`.
-    static func append(_ bytes: [UInt8], to text: inout [UInt8]) {
-        let alphabet = alphabet
-        text.reserveCapacity(text.count + (bytes.count + 2) / 3 * 4)
+    static func append(_ bytes: Span<UInt8>, to text: inout [UInt8]) {
+        let padding = UInt8(ascii: "=")
+        var letter = text.count
+        text.append(contentsOf: repeatElement(padding, count: (bytes.count + 2) / 3 * 4))
+        var letters = text.mutableSpan
+        let pairs = pairs.span
         var place = 0
         while place + 2 < bytes.count {
-            let (first, second, third) = (bytes[place], bytes[place + 1], bytes[place + 2])
-            text.append(alphabet[Int(first >> 2)])
-            text.append(alphabet[Int((first << 4 | second >> 4) & 0x3f)])
-            text.append(alphabet[Int((second << 2 | third >> 6) & 0x3f)])
-            text.append(alphabet[Int(third & 0x3f)])
+            let bits =
+                Int(bytes[place]) << 16 | Int(bytes[place + 1]) << 8 | Int(bytes[place + 2])
+            letters.put(pairs[bits >> 12], at: letter)
+            letters.put(pairs[bits & 0xfff], at: letter + 2)
             place += 3
+            letter += 4
         }
         guard place < bytes.count else { return }
-        let first = bytes[place]
-        let second = place + 1 < bytes.count ? bytes[place + 1] : 0
-        text.append(alphabet[Int(first >> 2)])
-        text.append(alphabet[Int((first << 4 | second >> 4) & 0x3f)])
-        let padding = UInt8(ascii: "=")
-        text.append(place + 1 < bytes.count ? alphabet[Int(second << 2 & 0x3f)] : padding)
-        text.append(padding)
+        let hasTwo = place + 1 < bytes.count
+        let bits = Int(bytes[place]) << 16 | (hasTwo ? Int(bytes[place + 1]) << 8 : 0)
+        letters.put(pairs[bits >> 12], at: letter)
+        if hasTwo { letters[letter + 2] = UInt8(truncatingIfNeeded: pairs[bits & 0xfff]) }
     }
 
     /// The letters that stand for `bytes`.
     static func encoded(_ bytes: [UInt8]) -> String {
         var text: [UInt8] = []
-        append(bytes, to: &text)
+        append(bytes.span, to: &text)
         return String(decoding: text, as: UTF8.self)
+    }
+}
+
+extension MutableSpan<UInt8> {
+    fileprivate mutating func put(_ pair: UInt16, at place: Int) {
+        self[place] = UInt8(truncatingIfNeeded: pair)
+        self[place + 1] = UInt8(truncatingIfNeeded: pair >> 8)
     }
 }

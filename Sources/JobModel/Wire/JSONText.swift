@@ -63,7 +63,7 @@ extension [UInt8] {
     /// Appends a quoted string, with everything but printable ASCII escaped as Python escapes it.
     mutating func append(jsonString text: String) {
         append(UInt8(ascii: "\""))
-        if text.utf8.allSatisfy({ $0.isPlainInJSON }) {
+        if text.utf8.span.isPlainInJSON {
             append(contentsOf: text.utf8)
         } else {
             for unit in text.utf16 { append(jsonUnit: unit) }
@@ -96,9 +96,17 @@ extension [UInt8] {
     }
 }
 
-extension UInt8 {
-    /// Whether it stands for itself in a JSON string written by Python.
-    fileprivate var isPlainInJSON: Bool {
-        self >= 0x20 && self < 0x7f && self != UInt8(ascii: "\"") && self != UInt8(ascii: "\\")
+extension Span<UInt8> {
+    /// Whether these bytes stand for themselves in a JSON string written by Python.
+    var isPlainInJSON: Bool {
+        // No early end: so the loop takes many bytes in one step.
+        var escaped: UInt8 = 0
+        for place in indices {
+            let byte = self[place]
+            escaped |= byte &- 0x20 >= 0x5f ? 1 : 0
+            escaped |= byte == UInt8(ascii: "\"") ? 1 : 0
+            escaped |= byte == UInt8(ascii: "\\") ? 1 : 0
+        }
+        return escaped == 0
     }
 }

@@ -44,6 +44,27 @@ package struct PythonRepr {
         return repr.finished
     }
 
+    /// Appends a dictionary as a JSON string.
+    static func append(_ members: JSONObject, quotedTo json: inout [UInt8]) {
+        var repr = PythonRepr()
+        repr.append(members)
+        repr.appendQuoted(to: &json)
+    }
+
+    /// Appends all that was appended here as a JSON string.
+    func appendQuoted(to json: inout [UInt8]) {
+        guard !isFull, text.span.isPlainInJSON else { return json.append(jsonString: finished) }
+        json.append(UInt8(ascii: "\""))
+        json.append(contentsOf: text)
+        json.append(UInt8(ascii: "\""))
+    }
+
+    /// Begins anew, and keeps the memory.
+    mutating func removeAll() {
+        text.removeAll(keepingCapacity: true)
+        characters = 0
+    }
+
     private var isFull: Bool { characters > Self.maximumCharacters }
 
     private var finished: String {
@@ -54,7 +75,7 @@ package struct PythonRepr {
     }
 
     /// Appends ASCII text.
-    private mutating func append(_ piece: String) {
+    mutating func append(_ piece: String) {
         guard !isFull else { return }
         text.append(contentsOf: piece.utf8)
         characters += piece.utf8.count
@@ -70,7 +91,8 @@ package struct PythonRepr {
         }
     }
 
-    private mutating func append(_ value: JSONValue) {
+    /// Appends any value.
+    mutating func append(_ value: JSONValue) {
         switch value {
         case .null: append("None")
         case .bool(let flag): append(flag ? "True" : "False")
@@ -85,18 +107,31 @@ package struct PythonRepr {
         }
     }
 
-    private mutating func append(_ members: JSONObject) {
+    /// Appends a dictionary.
+    mutating func append(_ members: JSONObject) {
         append("{")
         var isFirst = true
         members.forEachMember { key, value in
             guard !isFull else { return }
-            if !isFirst { append(", ") }
-            isFirst = false
-            append(quoted: key)
-            append(": ")
+            append(key: key, isFirst: isFirst)
             append(value)
+            isFirst = false
         }
         append("}")
+    }
+
+    /// Appends what stands before the value of a member of a dictionary.
+    mutating func append(key: String, isFirst: Bool) {
+        if !isFirst { append(", ") }
+        append(quoted: key)
+        append(": ")
+    }
+
+    /// Appends what another has.
+    mutating func append(contentsOf other: PythonRepr) {
+        guard !isFull else { return }
+        text.append(contentsOf: other.text)
+        characters += other.characters
     }
 
     /// Appends one of kombu's typed values by its constructor.

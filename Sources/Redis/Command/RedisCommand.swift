@@ -98,6 +98,16 @@ extension RedisCommand {
         count += 1
     }
 
+    /// Adds one argument of exactly `length` bytes, which `write` appends to those before.
+    package mutating func append(length: Int, _ write: (inout [UInt8]) -> Void) {
+        append(length: length)
+        let end = body.count + length
+        write(&body)
+        precondition(body.count == end, "an argument has the length that was said")
+        endLine()
+        count += 1
+    }
+
     mutating func append(bytes: some Collection<UInt8>) {
         append(length: bytes.count)
         body.append(contentsOf: bytes)
