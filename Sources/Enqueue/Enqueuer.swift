@@ -59,14 +59,14 @@ public struct Enqueuer: Sendable {
         let body = try body(of: payload, for: job)
         var ids = FreshUUIDs()
         let message = message(Work.name, body, options, policy: Work.policy, ids: &ids)
-        try await send([.messages([message])])
+        try await send(.messages([message]))
         return message.id
     }
 
     /// Enqueues many typed jobs in few round trips; returns their ids in order.
     ///
-    /// They are sent in order and in parts, the next one under way before the last is answered. All
-    /// payloads are encoded first: one that cannot be is thrown before anything is sent.
+    /// They are sent in order and in parts, the next one written while the last is under way. A payload
+    /// that cannot be encoded ends the call: nothing of its part is sent, and nothing after it.
     ///
     /// - Throws: ``EnqueueError``.
     @discardableResult
@@ -76,13 +76,14 @@ public struct Enqueuer: Sendable {
         try checkCount(payloads.count)
         let keywords = KeywordsWriter(for: Work.Payload.self)
         var ids = FreshUUIDs(expecting: payloads.count)
-        var parts: [BatchPart] = []
-        for start in stride(from: 0, to: payloads.count, by: Self.part) {
-            let part = payloads[start..<min(start + Self.part, payloads.count)]
-            parts.append(try self.part(job, part, ids: &ids, keywords))
+        var sent: [JobID] = []
+        sent.reserveCapacity(payloads.count)
+        try await send(payloads.count) { places throws(EnqueueError) in
+            let part = try part(job, payloads[places], ids: &ids, keywords)
+            sent.append(contentsOf: part.ids)
+            return part
         }
-        try await send(parts)
-        return parts.flatMap(\.ids)
+        return sent
     }
 
     /// Enqueues a job by name, written in any language; returns its id.
@@ -96,7 +97,7 @@ public struct Enqueuer: Sendable {
         let body = MessageBody(args: args, kwargs: kwargs)
         var ids = FreshUUIDs()
         let message = message(name, body, options, policy: nil, ids: &ids)
-        try await send([.messages([message])])
+        try await send(.messages([message]))
         return message.id
     }
 
@@ -113,10 +114,7 @@ public struct Enqueuer: Sendable {
         let body = MessageBody(args: args, kwargs: kwargs)
         var ids = FreshUUIDs(expecting: options.count)
         let messages = options.map { message(name, body, $0, policy: nil, ids: &ids) }
-        let parts = stride(from: 0, to: messages.count, by: Self.part).map {
-            BatchPart.messages(Array(messages[$0..<min($0 + Self.part, messages.count)]))
-        }
-        try await send(parts)
+        try await send(messages.count) { .messages(Array(messages[$0])) }
         return messages.map(\.id)
     }
 
@@ -210,31 +208,41 @@ public struct Enqueuer: Sendable {
         }
     }
 
-    private func send(_ parts: [BatchPart]) async throws(EnqueueError) {
+    private func send(_ part: BatchPart) async throws(EnqueueError) {
         do throws(BrokerError) {
-            if parts.count == 1 {
-                try await parts[0].send(over: broker)
-            } else {
-                try await sendInTurn(parts)
-            }
+            try await part.send(over: broker)
         } catch { throw EnqueueError(error) }
     }
 
-    /// Sends part after part, and nothing more after one that failed.
-    private func sendInTurn(_ parts: [BatchPart]) async throws(BrokerError) {
-        let failure = await withTaskGroup(of: BrokerError?.self) { group in
-            var failure: BrokerError?
+    /// Sends `count` jobs part after part, each made when its turn comes, and nothing more after one
+    /// that failed.
+    private func send(
+        _ count: Int, by makePart: (Range<Int>) throws(EnqueueError) -> BatchPart
+    ) async throws(EnqueueError) {
+        guard count > Self.part else {
+            if count > 0 { try await send(try makePart(0..<count)) }
+            return
+        }
+        let failure = await withTaskGroup(of: EnqueueError?.self) { group in
+            var failure: EnqueueError?
             var underWay = 0
-            for part in parts {
+            for start in stride(from: 0, to: count, by: Self.part) {
+                let part: BatchPart
+                do throws(EnqueueError) {
+                    part = try makePart(start..<min(start + Self.part, count))
+                } catch {
+                    failure = error
+                    break
+                }
                 if underWay == Self.partsUnderWay {
                     failure = await group.next() ?? nil
                     underWay -= 1
                 }
                 guard failure == nil else { break }
                 // It runs here up to its wait for the answer: so parts are sent in their order.
-                group.addImmediateTask { [broker] in
-                    do throws(BrokerError) {
-                        try await part.send(over: broker)
+                group.addImmediateTask {
+                    do throws(EnqueueError) {
+                        try await send(part)
                         return nil
                     } catch { return error }
                 }

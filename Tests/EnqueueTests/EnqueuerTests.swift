@@ -166,14 +166,19 @@ struct EnqueuerTests {
         #expect(stats.string?.contains("cmdstat_lpush:calls=3,") ?? false)
     }
 
-    @Test("a payload that cannot be encoded keeps the whole batch from being sent")
+    @Test("a payload that cannot be encoded ends the call before its part is sent")
     func unencodable() async throws {
         let fixture = try await Fixture()
         let payloads = (0..<2000).map { (Fussy.Payload(number: $0), EnqueueOptions()) }
         await #expect { try await fixture.enqueuer.enqueue(Fussy.self, all: payloads) } throws: {
             ($0 as? EnqueueError)?.code == .payload
         }
-        #expect(try await fixture.messages("celery").isEmpty)
+        #expect(try await fixture.messages("celery").count == 1024)
+        let last = Array(payloads[1400...1500])
+        await #expect { try await fixture.enqueuer.enqueue(Fussy.self, all: last) } throws: {
+            ($0 as? EnqueueError)?.code == .payload
+        }
+        #expect(try await fixture.messages("celery").count == 1024)
     }
 
     @Test("a job larger than is allowed is refused, and nothing of its part is sent")
