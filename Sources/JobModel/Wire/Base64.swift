@@ -1,7 +1,7 @@
 /// Base64 with its padding, strictly: no white space, no other alphabet.
 ///
 /// Source: RFC 4648, section 4.
-enum Base64 {
+package enum Base64 {
     private static let alphabet = [UInt8](
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
 
@@ -13,7 +13,7 @@ enum Base64 {
     }()
 
     /// The bytes that `text` stands for, or `nil` when it is not base64.
-    static func decoded(_ text: Span<UInt8>) -> [UInt8]? {
+    package static func decoded(_ text: Span<UInt8>) -> [UInt8]? {
         var bytes = [UInt8](repeating: 0, count: text.count / 4 * 3)
         var room = bytes.mutableSpan
         guard let count = decode(text, into: &room) else { return nil }
@@ -95,7 +95,7 @@ enum Base64 {
     }
 
     /// The letters that stand for `bytes`.
-    static func encoded(_ bytes: [UInt8]) -> String {
+    package static func encoded(_ bytes: [UInt8]) -> String {
         var text: [UInt8] = []
         append(bytes.span, to: &text)
         return String(decoding: text, as: UTF8.self)

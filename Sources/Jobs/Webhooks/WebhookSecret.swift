@@ -1,5 +1,5 @@
 import Crypto
-import Foundation
+import JobModel
 
 /// A key shared with an endpoint: `whsec_` and 24 to 64 bytes in base64.
 ///
@@ -22,12 +22,12 @@ package struct WebhookSecret: Sendable, Equatable, CustomStringConvertible {
 
     /// Reads a secret.
     package init(_ text: String) throws(Unusable) {
-        guard text.hasPrefix(Self.prefix) else {
+        guard text.utf8.starts(with: Self.prefix.utf8) else {
             throw Unusable(description: "a webhook secret begins with \(Self.prefix)")
         }
-        var digits = String(text.dropFirst(Self.prefix.count))
-        while !digits.utf8.count.isMultiple(of: 4) { digits += "=" }
-        guard let bytes = Data(base64Encoded: digits), Self.lengths.contains(bytes.count) else {
+        var digits = Array(text.utf8.dropFirst(Self.prefix.utf8.count))
+        while !digits.count.isMultiple(of: 4) { digits.append(UInt8(ascii: "=")) }
+        guard let bytes = Base64.decoded(digits.span), Self.lengths.contains(bytes.count) else {
             throw Unusable(
                 description: "a webhook secret is base64 of \(Self.lengths.lowerBound) to "
                     + "\(Self.lengths.upperBound) bytes")
@@ -38,9 +38,8 @@ package struct WebhookSecret: Sendable, Equatable, CustomStringConvertible {
 
     /// Makes a new secret.
     package init(using random: inout some RandomNumberGenerator) {
-        let bytes = Data(
-            (0..<Self.freshLength).map { _ in UInt8.random(in: 0...255, using: &random) })
-        text = Self.prefix + bytes.base64EncodedString()
+        let bytes = (0..<Self.freshLength).map { _ in UInt8.random(in: 0...255, using: &random) }
+        text = Self.prefix + Base64.encoded(bytes)
         key = SymmetricKey(data: bytes)
     }
 

@@ -1,5 +1,6 @@
 import Crypto
 package import Foundation
+import JobModel
 
 /// The headers that let a receiver believe a webhook.
 ///
@@ -31,17 +32,18 @@ package enum WebhookSignature {
     private static func signature(
         id: String, _ timestamp: String, _ body: [UInt8], _ secret: WebhookSecret
     ) -> String {
-        let code = HMAC<SHA256>.authenticationCode(
-            for: signed(id: id, timestamp, body), using: secret.key)
-        return "v1,\(Data(code).base64EncodedString())"
+        var code = HMAC<SHA256>(key: secret.key)
+        code.update(data: Array("\(id).\(timestamp).".utf8))
+        code.update(data: body)
+        return "v1,\(Base64.encoded(Array(code.finalize())))"
     }
 
     /// The guide's `sha256=<hex>`.
     private static func guideSignature(_ body: [UInt8], _ secret: String) -> String {
-        let code = HMAC<SHA256>.authenticationCode(
-            for: body, using: SymmetricKey(data: Data(secret.utf8)))
         var text = Array("sha256=".utf8)
         text.reserveCapacity(text.count + 2 * SHA256.byteCount)
+        let code = HMAC<SHA256>.authenticationCode(
+            for: body, using: SymmetricKey(data: Array(secret.utf8)))
         for byte in code {
             text.append(digits[Int(byte >> 4)])
             text.append(digits[Int(byte & 15)])
