@@ -182,7 +182,7 @@ final class Transfer {
             return 0
         }
         // What comes after the body has begun is a trailer, and is not kept.
-        if body.isEmpty { unsafe headers.read(line: line) }
+        if body.isEmpty { unsafe headers.take(line: line) }
         return line.count
     }
 
