@@ -22,9 +22,19 @@ static inline CURLcode curl_set_pointer(CURL *easy, CURLoption option, void *val
     return curl_easy_setopt(easy, option, value);
 }
 
-// libcurl copies the bytes; CURLOPT_POSTFIELDSIZE_LARGE must have been set before.
-static inline CURLcode curl_set_body(CURL *easy, const void *bytes) {
-    return curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, bytes);
+// libcurl reads the parsed URL whenever a transfer begins; it must live as long as the option stands.
+static inline CURLcode curl_set_target(CURL *easy, CURLU *value) {
+    return curl_easy_setopt(easy, CURLOPT_CURLU, value);
+}
+
+// CURLOPT_PRIVATE, which libcurl keeps and does not touch; curl_get_place reads it again.
+static inline CURLcode curl_set_place(CURL *easy, long value) {
+    return curl_easy_setopt(easy, CURLOPT_PRIVATE, (void *)value);
+}
+
+static inline long curl_get_place(CURL *easy) {
+    void *value = 0;
+    return curl_easy_getinfo(easy, CURLINFO_PRIVATE, &value) ? -1 : (long)value;
 }
 
 static inline CURLcode curl_set_list(CURL *easy, CURLoption option, struct curl_slist *value) {

@@ -32,7 +32,8 @@ final class CurlDriver {
 
     private let start: Start
     private var queue: AdmissionQueue<Submission>
-    private var active: [Int: Transfer] = [:]
+    /// Every one that was made, by its place.
+    private var transfers: [Transfer] = []
     private var idle: [Transfer] = []
     private var nextSweep: ContinuousClock.Instant
 
@@ -57,7 +58,7 @@ final class CurlDriver {
                 upToMilliseconds: queue.count > 0 ? 50 : Self.longestPoll, finished: finish)
             start.multi.moveOn(finished: finish)
         }
-        for transfer in Array(active.values) {
+        for transfer in transfers where transfer.isActive {
             abandon(transfer, .closed, "the sender was shut down")
         }
         for waiting in queue.removeAll(where: { _ in true }) {
@@ -84,7 +85,9 @@ final class CurlDriver {
             for waiting in queue.removeAll(where: { $0.ticket === ticket }) {
                 answer(waiting, .cancelled, "the task was cancelled")
             }
-            if let transfer = active.values.first(where: { $0.submission.ticket === ticket }) {
+            if let transfer = transfers.first(where: {
+                $0.isActive && $0.submission.ticket === ticket
+            }) {
                 abandon(transfer, .cancelled, "the task was cancelled")
             }
         }
@@ -103,16 +106,15 @@ final class CurlDriver {
     /// Starts whoever may start; says whether anyone did.
     private func admit() -> Bool {
         var hasAdmitted = false
-        while let submission = queue.next() {
-            let remaining = ContinuousClock.now.duration(to: submission.deadline)
+        while let admitted = queue.next() {
+            let remaining = ContinuousClock.now.duration(to: admitted.element.deadline)
             guard remaining > .zero else {
-                queue.finish(origin: submission.request.target.origin)
-                answer(submission, .timeout, "no slot came free in time")
+                queue.finish(admitted.line)
+                answer(admitted.element, .timeout, "no slot came free in time")
                 continue
             }
             let transfer = idle.popLast() ?? newTransfer()
-            transfer.prepare(submission, remaining: remaining)
-            active[transfer.easy.identity] = transfer
+            transfer.prepare(admitted, remaining: remaining)
             start.multi.add(transfer.easy)
             hasAdmitted = true
         }
@@ -120,13 +122,15 @@ final class CurlDriver {
     }
 
     private func newTransfer() -> Transfer {
-        Transfer(
-            policy: start.policy, limits: start.limits,
+        let transfer = Transfer(
+            place: transfers.count, policy: start.policy, limits: start.limits,
             certificateAuthorities: start.certificateAuthorities, sockets: start.multi.sockets)
+        transfers.append(transfer)
+        return transfer
     }
 
-    private func finish(_ identity: Int, _ code: CURLcode) {
-        guard let transfer = active[identity] else { return }
+    private func finish(_ place: Int, _ code: CURLcode) {
+        let transfer = transfers[place]
         let outcome = transfer.outcome(of: code)
         report(transfer, outcome)
         release(transfer, with: outcome)
@@ -143,13 +147,12 @@ final class CurlDriver {
     }
 
     private func release(_ transfer: Transfer, with outcome: Result<HTTPResponse, HTTPError>) {
-        let submission = transfer.submission
+        let admitted = transfer.admitted
         start.multi.remove(transfer.easy)
-        active[transfer.easy.identity] = nil
-        queue.finish(origin: submission.request.target.origin)
+        queue.finish(admitted.line)
         transfer.end()
         idle.append(transfer)
-        submission.resume(with: outcome)
+        admitted.element.resume(with: outcome)
         start.answered()
     }
 

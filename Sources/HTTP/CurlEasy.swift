@@ -9,6 +9,9 @@ final class CurlEasy {
     // Invariant: a live handle from init to deinit.
     private let handle: UnsafeMutableRawPointer
     private let headerList = HeaderList()
+    private let body = BodyBuffer()
+    /// Held because libcurl reads it while a transfer is under way.
+    private var target: RequestTarget?
 
     init() {
         guard let handle = unsafe curl_easy_init() else {
@@ -19,11 +22,27 @@ final class CurlEasy {
 
     deinit { unsafe curl_easy_cleanup(handle) }
 
-    /// The handle's address: a name for it, not a way in.
-    var identity: Int { Int(bitPattern: unsafe handle) }
-
     /// Forgets all options; connections stay with the multi handle.
-    func reset() { unsafe curl_easy_reset(handle) }
+    func reset() {
+        unsafe curl_easy_reset(handle)
+        target = nil
+    }
+
+    /// A number by which ``CurlMulti`` names the handle when its transfer is over.
+    func setPlace(_ place: Int) {
+        check(unsafe curl_set_place(handle, place), CURLOPT_PRIVATE)
+    }
+
+    /// Sets where the next transfers go.
+    ///
+    /// libcurl connects by the parsed form; it is told the text as well, from which it makes a
+    /// request that is sent once more.
+    func setTarget(_ target: RequestTarget) {
+        guard self.target !== target else { return }
+        set(CURLOPT_URL, target.url)
+        check(unsafe target.withParsed { unsafe curl_set_target(handle, $0) }, CURLOPT_CURLU)
+        self.target = target
+    }
 
     /// Gives the handle to a C call on the same thread; it must not be kept.
     @unsafe
@@ -53,17 +72,16 @@ final class CurlEasy {
     /// Copies `bytes` as the request's body.
     func setBody(_ bytes: [UInt8]) {
         set(CURLOPT_POSTFIELDSIZE_LARGE, bytes: bytes.count)
-        // An empty array may have no address, which libcurl would take for "no body set".
-        let code =
-            bytes.isEmpty
-            ? unsafe curl_set_body(handle, "")
-            : unsafe bytes.withUnsafeBytes { unsafe curl_set_body(handle, $0.baseAddress) }
-        check(code, CURLOPT_COPYPOSTFIELDS)
+        check(
+            unsafe curl_set_pointer(handle, CURLOPT_POSTFIELDS, body.fill(bytes)),
+            CURLOPT_POSTFIELDS)
     }
 
-    /// Lets go of the body, which may be large.
+    /// Lets go of the body, if it is large; the transfer must be over.
     func dropBody() {
-        check(unsafe curl_set_body(handle, nil), CURLOPT_COPYPOSTFIELDS)
+        guard body.isLarge else { return }
+        check(unsafe curl_set_pointer(handle, CURLOPT_POSTFIELDS, nil), CURLOPT_POSTFIELDS)
+        body.empty()
     }
 
     /// Sets the header lines; they must not be set again while the transfer is under way.

@@ -61,7 +61,7 @@ final class CurlMulti: @unchecked Sendable {
 
     /// Moves on every transfer whose time has come, new ones among them, and calls `finished` with
     /// each that is over.
-    func moveOn(finished: (_ identity: Int, _ code: CURLcode) -> Void) {
+    func moveOn(finished: (_ place: Int, _ code: CURLcode) -> Void) {
         if pause == 0 { act(CURL_SOCKET_TIMEOUT, 0) }
         report(finished)
     }
@@ -69,7 +69,7 @@ final class CurlMulti: @unchecked Sendable {
     /// Sleeps until a socket is ready, ``wake()`` is called, or the time is up; then moves on the
     /// transfers whose socket it is, and calls `finished` with each that is over.
     func wait(
-        upToMilliseconds milliseconds: Int32, finished: (_ identity: Int, _ code: CURLcode) -> Void
+        upToMilliseconds milliseconds: Int32, finished: (_ place: Int, _ code: CURLcode) -> Void
     ) {
         sockets.wait(upToMilliseconds: min(milliseconds, pause ?? milliseconds)) { socket, ready in
             var mask: Int32 = 0
@@ -94,15 +94,15 @@ final class CurlMulti: @unchecked Sendable {
         precondition(code == CURLM_OK, "curl_multi_socket_action failed with \(code.rawValue)")
     }
 
-    private func report(_ finished: (_ identity: Int, _ code: CURLcode) -> Void) {
+    private func report(_ finished: (_ place: Int, _ code: CURLcode) -> Void) {
         var left: Int32 = 0
-        var over: [(Int, CURLcode)] = []
         while let message = unsafe curl_multi_info_read(handle, &left) {
             guard unsafe message.pointee.msg == CURLMSG_DONE else { continue }
-            unsafe over.append(
-                (Int(bitPattern: message.pointee.easy_handle), message.pointee.data.result))
+            // Read before the call: the message is gone when the handle is taken out.
+            let place = unsafe curl_get_place(message.pointee.easy_handle)
+            let code = unsafe message.pointee.data.result
+            finished(place, code)
         }
-        for (identity, code) in over { finished(identity, code) }
     }
 
     /// Ends the current or the next wait at once; from any thread.

@@ -10,6 +10,8 @@ package struct HTTPLimits: Sendable, Equatable {
     package var requestHeaderBytes = 32 * 1024
     /// The longest URL, bytes.
     package var urlBytes = 8 * 1024
+    /// URLs that are remembered as they were read.
+    package var rememberedTargets = 1024
     /// The longest a request may ask for to connect.
     package var connectTimeout: Duration = .seconds(5)
     /// The longest a request may ask for altogether.

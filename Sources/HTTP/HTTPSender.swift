@@ -14,6 +14,7 @@ import Mailbox
 /// as with any at-least-once delivery.
 package final class HTTPSender: Sendable {
     private let limits: HTTPLimits
+    private let targets: TargetMemory
     private let multi: CurlMulti
     private let mailbox: Mailbox<DriverOrder>
     private let thread: OwnerThread
@@ -40,6 +41,7 @@ package final class HTTPSender: Sendable {
             answered: { load.leave() })
         let ending = ending
         self.limits = limits
+        targets = TargetMemory(limits: limits)
         self.multi = multi
         self.mailbox = mailbox
         self.load = load
@@ -58,10 +60,11 @@ package final class HTTPSender: Sendable {
     ///
     /// Cancelling the Swift task ends the transfer.
     package func send(_ request: HTTPRequest) async throws(HTTPError) -> HTTPResponse {
-        let prepared = try PreparedRequest(request, limits: limits)
+        let target = try targets.target(of: request.url)
+        let prepared = try PreparedRequest(request, to: target, limits: limits)
         guard load.enter() else {
             throw HTTPError(
-                code: .overloaded, host: prepared.target.host,
+                code: .overloaded, host: target.host,
                 message: "\(load.limit) requests are waiting already")
         }
         let deadline = ContinuousClock.now + prepared.totalTimeout

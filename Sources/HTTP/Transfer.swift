@@ -19,13 +19,15 @@ final class Transfer {
     }
 
     let easy = CurlEasy()
+    /// Among the driver's transfers.
+    let place: Int
     private let policy: AddressPolicy
     private let limits: HTTPLimits
     private let certificateAuthorities: String?
     private let sockets: SocketWatch
     private var kind: Kind?
 
-    private var current: Submission?
+    private var current: AdmissionQueue<Submission>.Admitted?
     private var headers = HTTPHeaders()
     private var headerBytes = 0
     private var body: [UInt8] = []
@@ -35,9 +37,10 @@ final class Transfer {
 
     /// Opened sockets are judged by the guard, and known to `sockets` until they are closed.
     init(
-        policy: AddressPolicy, limits: HTTPLimits, certificateAuthorities: String?,
+        place: Int, policy: AddressPolicy, limits: HTTPLimits, certificateAuthorities: String?,
         sockets: SocketWatch
     ) {
+        self.place = place
         self.policy = policy
         self.limits = limits
         self.certificateAuthorities = certificateAuthorities
@@ -45,17 +48,23 @@ final class Transfer {
     }
 
     /// The request that was taken up and has not been ended.
-    var submission: Submission {
+    var submission: Submission { admitted.element }
+
+    /// The same, with the line whose slot it holds.
+    var admitted: AdmissionQueue<Submission>.Admitted {
         guard let current else { preconditionFailure("no request is under way") }
         return current
     }
 
+    /// Whether a request is under way.
+    var isActive: Bool { current != nil }
+
     // MARK: Setting up
 
     /// Takes up a request; `remaining` is what is left of the total time.
-    func prepare(_ submission: Submission, remaining: Duration) {
-        current = submission
-        let request = submission.request
+    func prepare(_ admitted: AdmissionQueue<Submission>.Admitted, remaining: Duration) {
+        current = admitted
+        let request = admitted.element.request
         let wanted = Kind(method: request.method, hasBody: !request.body.isEmpty)
         if kind != wanted {
             easy.reset()
@@ -63,7 +72,7 @@ final class Transfer {
             setMethod(wanted)
             kind = wanted
         }
-        easy.set(CURLOPT_URL, request.url)
+        easy.setTarget(request.target)
         easy.set(CURLOPT_CONNECTTIMEOUT_MS, min(request.connectTimeout, remaining))
         easy.set(CURLOPT_TIMEOUT_MS, remaining)
         easy.setHeaders(request.headerLines)
@@ -83,6 +92,7 @@ final class Transfer {
     }
 
     private func setCommon() {
+        easy.setPlace(place)
         easy.set(CURLOPT_PROTOCOLS_STR, "http,https")
         easy.set(CURLOPT_FOLLOWLOCATION, 0)
         // A proxy from the environment would hide the address from the guard.

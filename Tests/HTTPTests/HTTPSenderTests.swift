@@ -70,6 +70,28 @@ struct HTTPSenderTests {
         }
     }
 
+    @Test("one after another, requests to different places and of different sizes do not mix")
+    func places() async throws {
+        try await sending { sender, first in
+            try await HTTPStub.serving { second in
+                let sizes = [1, 20_000, 3, 60_000, 0, 2_000, 1]
+                for (index, size) in sizes.enumerated() {
+                    let stub = index.isMultiple(of: 2) ? first : second
+                    let body = [UInt8](repeating: UInt8(index), count: size)
+                    let response = try await sender.send(
+                        HTTPRequest(method: "PUT", url: stub.url("/echo?\(index)"), body: body))
+                    #expect(response.body == body)
+                }
+                for (offset, stub) in [first, second].enumerated() {
+                    let received = try stub.requests()
+                    let own = sizes.indices.filter { $0 % 2 == offset }
+                    #expect(received.map(\.path) == own.map { "/echo?\($0)" })
+                    #expect(received.map(\.body.count) == own.map { sizes[$0] })
+                }
+            }
+        }
+    }
+
     @Test("a name is resolved, and its sockets are watched like any other")
     func resolved() async throws {
         try await sending { sender, stub in

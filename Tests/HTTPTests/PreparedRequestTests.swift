@@ -6,10 +6,17 @@ import Testing
 struct PreparedRequestTests {
     private let url = "http://example.test/hook"
 
+    private func prepared(
+        _ request: HTTPRequest, _ limits: HTTPLimits = HTTPLimits()
+    ) throws(HTTPError) -> PreparedRequest {
+        let target = try TargetMemory(limits: limits).target(of: request.url)
+        return try PreparedRequest(request, to: target, limits: limits)
+    }
+
     private func refusal(_ request: HTTPRequest, _ limits: HTTPLimits = HTTPLimits()) -> HTTPError?
     {
         do {
-            _ = try PreparedRequest(request, limits: limits)
+            _ = try prepared(request, limits)
             return nil
         } catch { return error }
     }
@@ -94,7 +101,7 @@ struct PreparedRequestTests {
         let limits = HTTPLimits()
         let long = HTTPRequest(
             method: "GET", url: url, connectTimeout: .seconds(60), totalTimeout: .seconds(600))
-        let prepared = try PreparedRequest(long, limits: limits)
+        let prepared = try prepared(long, limits)
         #expect(prepared.connectTimeout == limits.connectTimeout)
         #expect(prepared.totalTimeout == limits.totalTimeout)
     }
@@ -102,11 +109,37 @@ struct PreparedRequestTests {
     @Test("requests share connections by scheme, host and port")
     func origins() throws {
         func origin(_ url: String) throws -> String {
-            try PreparedRequest(HTTPRequest(method: "GET", url: url), limits: HTTPLimits())
-                .target.origin
+            try prepared(HTTPRequest(method: "GET", url: url)).target.origin
         }
         #expect(try origin("HTTP://Example.test/a") == origin("http://example.test:80/b"))
         #expect(try origin("http://example.test/") != origin("https://example.test/"))
         #expect(try origin("http://example.test/") != origin("http://example.test:8080/"))
+    }
+
+    @Test("a URL is read once while it is remembered, and a refused one each time")
+    func remembered() throws {
+        var limits = HTTPLimits()
+        limits.rememberedTargets = 2
+        let memory = TargetMemory(limits: limits)
+        let first = try memory.target(of: url)
+        #expect(try memory.target(of: url) === first)
+        for number in 0..<5 { _ = try memory.target(of: "\(url)/\(number)") }
+        #expect(try memory.target(of: url) !== first)
+        for _ in 0..<2 {
+            #expect(throws: HTTPError.self) { try memory.target(of: "http://user:pw@h/") }
+        }
+    }
+
+    @Test("header lines are as they were given, and what is missing is named")
+    func headerLines() throws {
+        func lines(_ headers: [(String, String)]) throws -> [String] {
+            let lines = try prepared(HTTPRequest(method: "POST", url: url, headers: headers))
+                .headerLines
+            return lines.bytes.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
+        }
+        #expect(try lines([]) == ["Expect:", "Content-Type:", "User-Agent: backhaul"])
+        #expect(
+            try lines([("CONTENT-type", "a/b"), ("user-AGENT", "é\tx"), ("X", ""), ("Y", " \t")])
+                == ["Expect:", "CONTENT-type: a/b", "user-AGENT: é\tx", "X;", "Y;"])
     }
 }
