@@ -1,8 +1,8 @@
 /* The floor of webhook deliveries: a minimal curl_multi_poll loop, with no job and no language.
  *
  * What can be set once on a handle is set once, with the options of the product's sender; what
- * differs between two deliveries (URL, headers with both signatures, body) is set for each. Of an
- * answer only the status is looked at.
+ * differs between two deliveries (headers with both signatures, body) is set for each. The URL is
+ * parsed once. Of an answer only the status is looked at.
  *
  *     webhooks URL DELIVERIES IN_FLIGHT SECRET BODY_FILE
  *
@@ -24,6 +24,7 @@
 enum { DIGEST = 32, MOST_BODY = 64 * 1024, WARM_UP = 10 };
 
 static const char *url, *secret;
+static CURLU *target;
 static unsigned char body[MOST_BODY];
 static size_t body_size;
 static EVP_MAC_CTX *hmac;
@@ -109,12 +110,13 @@ static CURL *new_handle(void) {
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, received);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, received);
     curl_easy_setopt(easy, CURLOPT_POST, 1L);
+    curl_easy_setopt(easy, CURLOPT_URL, url);
+    curl_easy_setopt(easy, CURLOPT_CURLU, target);
     return easy;
 }
 
 static void begin(CURLM *multi, CURL *easy, long number) {
     struct curl_slist *list = headers_of(number, (long)time(NULL));
-    curl_easy_setopt(easy, CURLOPT_URL, url);
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, list);
     curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body_size);
     curl_easy_setopt(easy, CURLOPT_POSTFIELDS, body);
@@ -179,7 +181,9 @@ int main(int count, char **arguments) {
     curl_global_init(CURL_GLOBAL_ALL);
     CURLM *multi = curl_multi_init();
     CURL **handles = calloc((size_t)in_flight, sizeof *handles);
-    if (!multi || !handles) die("out of memory");
+    target = curl_url();
+    if (!multi || !handles || !target) die("out of memory");
+    if (curl_url_set(target, CURLUPART_URL, url, 0) != CURLUE_OK) die("the URL cannot be read");
     curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, in_flight);
     curl_multi_setopt(multi, CURLMOPT_MAX_HOST_CONNECTIONS, in_flight);
     for (long i = 0; i < in_flight; i++) handles[i] = new_handle();
