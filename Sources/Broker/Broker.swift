@@ -9,6 +9,10 @@ package protocol Broker: Sendable {
     /// must be brief between its waits.
     var executor: any TaskExecutor { get }
 
+    /// The shortest time of late from a call to its answer: how far the server is, not how busy. Zero
+    /// while it is unknown.
+    var roundTrip: Duration { get }
+
     /// Puts messages on their queues, or aside until their `eta`.
     func enqueue(_ messages: [OutgoingMessage]) async throws(BrokerError)
 

@@ -49,6 +49,8 @@ package final class RedisBroker: Broker {
 
     package var executor: any TaskExecutor { connection.executor }
 
+    package var roundTrip: Duration { connection.roundTrip }
+
     /// Closes the connection; what is in flight fails with `unavailable`.
     package func close() async { await connection.close() }
 

@@ -5,58 +5,18 @@ import Telemetry
 
 /// Hands deliveries to the lanes, reserving in batches for all of them at once.
 ///
-/// It reserves when lanes are idle, and one or two batches ahead while jobs are short, so that nothing
-/// is leased that nobody works on. When every list is empty it waits on all of them instead
-/// of asking again.
+/// It reserves when lanes are idle, and some batches ahead while jobs are short, so that nothing is
+/// leased that nobody works on. From a distant Redis the next batch is asked for before the last has
+/// come. When every list is empty it waits on all of them instead of asking again.
 final class Fetcher: Sendable {
     private static let interruptInterval = Duration.milliseconds(50)
     private static let leaseInterval = Duration.milliseconds(50)
+    /// Beyond this round trip, the next batch is asked for before the last has come.
+    ///
+    /// Within it that would only make the server's queue longer, at a tenth of the rate.
+    static let nearLimit = Duration.microseconds(500)
 
-    private struct State {
-        var queues: [QueueName]
-        var areQueuesNew = true
-        /// Lanes that end instead of taking their next delivery.
-        var departures = 0
-        var ready: [Delivery] = []  // the next one last
-        var idle: [CheckedContinuation<Wake, Never>] = []
-        /// Lanes that were woken and have not looked yet.
-        var wakingCount = 0
-        /// More is fetched when so many are left.
-        var lowWater = 0
-        var isQuiet = false
-        var isDraining = false
-
-        /// How many lanes would take a delivery now.
-        var freeCount: Int { idle.count + wakingCount }
-
-        /// The lane to wake, if one more is needed.
-        ///
-        /// One at a time, and each wakes the next: lanes whose bodies never wait empty the store
-        /// before the next one has woken, and lanes whose bodies do wait are soon all at work.
-        mutating func laneToWake() -> CheckedContinuation<Wake, Never>? {
-            guard !ready.isEmpty, wakingCount == 0, let lane = idle.popLast() else { return nil }
-            wakingCount = 1
-            return lane
-        }
-    }
-
-    /// Why a lane that waited goes on.
-    private enum Wake {
-        /// It was chosen: it counts as waking until it has looked.
-        case chosen
-        /// Something came before it had begun to wait.
-        case early
-        case end
-    }
-
-    /// What a lane that asks is told.
-    private enum Answer {
-        case delivery(Delivery, wake: CheckedContinuation<Wake, Never>?, runsLow: Bool)
-        case end(wake: CheckedContinuation<Wake, Never>?)
-        case wait
-    }
-
-    private let state: Locked<State>
+    private let state: Locked<Stock>
     private let broker: any Broker
     private let worker: WorkerID
     private let options: WorkerOptions
@@ -66,10 +26,8 @@ final class Fetcher: Sendable {
     private let metrics: WorkerMetrics
     private let isLeaseCurrent: @Sendable () -> Bool
     private let giveBack: @Sendable ([Delivery]) async -> Void
-    /// Raised when a lane wants work.
+    /// Raised when there may be a reason to reserve.
     private let demand = Signal()
-    /// Raised when a waiter brought something.
-    private let arrival = Signal()
     private let waiters = WaiterRoster()
     /// Open while every list was found empty.
     private let idleness = Gate()
@@ -80,7 +38,7 @@ final class Fetcher: Sendable {
         isLeaseCurrent: @escaping @Sendable () -> Bool,
         giveBack: @escaping @Sendable ([Delivery]) async -> Void
     ) {
-        state = Locked(State(queues: options.queues))
+        state = Locked(Stock(queues: options.queues))
         self.broker = broker
         self.worker = worker
         self.options = options
@@ -95,13 +53,11 @@ final class Fetcher: Sendable {
     /// The next delivery; nil when the lane that asks is to end: draining has begun, or there are
     /// lanes too many.
     func next() async -> Delivery? {
-        var wake = Wake.early
+        var wake = Stock.Wake.early
         while true {
-            switch state.withLock({ answer(&$0, wake) }) {
+            switch state.withLock({ $0.answer(wake) }) {
             case .delivery(let delivery, let lane, let runsLow):
-                lane?.resume(returning: .chosen)
-                if runsLow { demand.raise() }
-                return delivery
+                return hand(delivery, waking: lane, runsLow: runsLow)
             case .end(let lane):
                 lane?.resume(returning: .chosen)
                 return nil
@@ -113,35 +69,22 @@ final class Fetcher: Sendable {
 
     /// The next delivery when there is one at once, as ``next()`` would give.
     func take() -> Delivery? {
-        let answer: Answer? = state.withLock { state in
-            let isPlain = !state.ready.isEmpty && !state.isDraining && state.departures == 0
-            return isPlain ? self.answer(&state, .early) : nil
-        }
+        let answer = state.withLock { $0.hasDelivery ? $0.answer(.early) : nil }
         guard case .delivery(let delivery, let lane, let runsLow)? = answer else { return nil }
+        return hand(delivery, waking: lane, runsLow: runsLow)
+    }
+
+    private func hand(_ delivery: Delivery, waking lane: Stock.Lane?, runsLow: Bool) -> Delivery {
         lane?.resume(returning: .chosen)
         if runsLow { demand.raise() }
         return delivery
     }
 
-    private func answer(_ state: inout State, _ wake: Wake) -> Answer {
-        if case .chosen = wake { state.wakingCount -= 1 }
-        if state.isDraining { return .end(wake: nil) }
-        if state.departures > 0 {
-            state.departures -= 1
-            // What it was woken for is another's now.
-            return .end(wake: state.laneToWake())
-        }
-        guard let delivery = state.ready.popLast() else { return .wait }
-        return .delivery(
-            delivery, wake: state.laneToWake(), runsLow: state.ready.count == state.lowWater)
-    }
-
-    private func idle() async -> Wake {
+    private func idle() async -> Stock.Wake {
         await withCheckedContinuation { lane in
-            let mayWait = state.withLock { state in
-                let mayWait = state.ready.isEmpty && !state.isDraining && state.departures == 0
-                if mayWait { state.idle.append(lane) }
-                return mayWait
+            let mayWait = state.withLock { stock in
+                if stock.hasNothing { stock.idle.append(lane) }
+                return stock.hasNothing
             }
             if mayWait { demand.raise() } else { lane.resume(returning: .early) }
         }
@@ -178,9 +121,9 @@ final class Fetcher: Sendable {
         state.withLock { state in
             change(&state.queues)
             state.areQueuesNew = true
+            state.areListsEmpty = false
         }
         demand.raise()
-        arrival.raise()
     }
 
     /// Lets so many lanes end: idle ones at once, others after their present job.
@@ -215,7 +158,6 @@ final class Fetcher: Sendable {
         }
         idleness.close()
         demand.raise()
-        arrival.raise()
         if !ready.isEmpty { await giveBack(ready.reversed()) }
         await interrupt(waiters.all)
     }
@@ -240,7 +182,6 @@ final class Fetcher: Sendable {
         }
         for lane in idle { lane.resume(returning: .end) }
         demand.raise()
-        arrival.raise()
         idleness.unlock()
         if !ready.isEmpty { await giveBack(ready.reversed()) }
     }
@@ -256,28 +197,49 @@ final class Fetcher: Sendable {
                 order = queues.isEmpty ? nil : QueueOrder(queues)
                 changeWaiters(to: order?.lists(turn: 0) ?? [], start)
             }
-            let count = wanted
-            guard count > 0, let order else {
-                metrics.vitals.fetch.rest()
+            guard let order, let count = claim() else {
+                let isAtRest = order == nil || state.withLock { $0.isAtRest }
+                if isAtRest { metrics.vitals.fetch.rest() }
                 await demand.wait()
-                metrics.vitals.fetch.resume()
+                if isAtRest { metrics.vitals.fetch.resume() }
                 continue
             }
-            await leaseStands()
-            do throws(BrokerError) {
-                let deliveries = try await broker.reserve(
-                    upTo: count, for: worker, from: order.lists(turn: turn))
-                outage.ended()
-                metrics.reserved(deliveries.count)
-                turn &+= 1
-                await accept(deliveries)
-                guard deliveries.isEmpty, !isStopping else { continue }
-                idleness.open()
-                await arrival.wait()
-            } catch {
-                try? await Task.sleep(for: outage.began(error))
-            }
+            let lists = order.lists(turn: turn)
+            turn &+= 1
+            start(broker.executor) { await self.reserve(count, from: lists) }
         }
+    }
+
+    /// One reserve, from its claim to the lanes.
+    private func reserve(_ count: Int, from lists: [ListAddress]) async {
+        await leaseStands()
+        do throws(BrokerError) {
+            let deliveries = try await broker.reserve(upTo: count, for: worker, from: lists)
+            outage.ended()
+            metrics.reserved(deliveries.count)
+            answered(count, with: deliveries.count)
+            await accept(deliveries)
+        } catch {
+            try? await Task.sleep(for: outage.began(error))
+            state.withLock { $0.ended(asking: count, bringing: nil) }
+        }
+        demand.raise()
+    }
+
+    /// Notes what a reserve brought; waiters wait from when it brought nothing.
+    private func answered(_ count: Int, with brought: Int) {
+        let mayWait = state.withLock { stock in
+            stock.ended(asking: count, bringing: brought)
+            return stock.areListsEmpty && !stock.isStopping
+        }
+        if mayWait { idleness.open() } else { idleness.close() }
+    }
+
+    /// Goes on reserving although every list was empty.
+    private func reserveAgain() {
+        idleness.close()
+        state.withLock { $0.areListsEmpty = false }
+        demand.raise()
     }
 
     /// The queues, when they are others than before.
@@ -323,16 +285,18 @@ final class Fetcher: Sendable {
             if isDraining || entry.isRetired { return }
             do throws(BrokerError) {
                 let deliveries = try await entry.waiter.wait(upTo: options.waitLimit)
+                if !deliveries.isEmpty {
+                    idleness.close()
+                    await accept(deliveries)
+                }
                 outage.ended()
                 metrics.waited()
                 if deliveries.isEmpty { continue }
-                idleness.close()
-                await accept(deliveries)
             } catch {
                 idleness.close()
                 try? await Task.sleep(for: outage.began(error))
             }
-            arrival.raise()
+            reserveAgain()
         }
     }
 
@@ -343,33 +307,23 @@ final class Fetcher: Sendable {
     private func accept(_ deliveries: [Delivery]) async {
         guard !deliveries.isEmpty else { return }
         held.add(deliveries)
-        let ahead = ahead
-        let (lane, surplus) = state.withLock { state in
-            if state.isDraining || state.isQuiet {
-                return (CheckedContinuation<Wake, Never>?.none, deliveries[...])
-            }
-            let kept = deliveries.prefix(max(0, state.freeCount + ahead - state.ready.count))
-            state.ready.insert(contentsOf: kept.reversed(), at: 0)
-            return (state.laneToWake(), deliveries.dropFirst(kept.count))
-        }
+        let ahead = target.ahead
+        let (lane, surplus) = state.withLock { $0.keep(deliveries, ahead: ahead) }
         lane?.resume(returning: .chosen)
-        if !surplus.isEmpty { await giveBack(Array(surplus)) }
+        if !surplus.isEmpty { await giveBack(surplus) }
     }
 
-    /// How many deliveries may be held beyond those that lanes have.
-    private var ahead: Int { max(options.prefetch, pace.batchesAhead * options.batchSize) }
+    private func claim() -> Int? {
+        let target = target
+        return state.withLock { $0.claim(target) }
+    }
 
-    private var wanted: Int {
-        let ahead = ahead
-        return state.withLock { state in
-            if state.isDraining || state.isQuiet { return 0 }
-            state.lowWater = ahead / 2
-            let (ready, free) = (state.ready.count, state.freeCount)
-            if ready > state.lowWater, ready >= free { return 0 }
-            return max(0, min(options.batchSize, free + ahead - ready))
-        }
+    private var target: Stock.Target {
+        let isFar = broker.roundTrip > Self.nearLimit
+        let ahead = max(options.prefetch, pace.batchesAhead(isFar: isFar) * options.batchSize)
+        return Stock.Target(batch: options.batchSize, ahead: ahead, isFar: isFar)
     }
 
     private var isDraining: Bool { state.withLock { $0.isDraining } }
-    private var isStopping: Bool { state.withLock { $0.isDraining || $0.isQuiet } }
+    private var isStopping: Bool { state.withLock { $0.isStopping } }
 }

@@ -29,13 +29,14 @@ struct PaceTests {
     @Test("fetching ahead is for short jobs only, and begins only once they were seen")
     func brisk() {
         let pace = Pace()
-        #expect(pace.batchesAhead == 0)
+        #expect(pace.batchesAhead(isFar: false) == 0)
         for _ in 0..<80 { pace.record(.milliseconds(5)) }
-        #expect(pace.batchesAhead == 1)
+        #expect(pace.batchesAhead(isFar: false) == 1)
         for _ in 0..<80 { pace.record(.microseconds(50)) }
-        #expect(pace.batchesAhead == 2)
+        #expect(pace.batchesAhead(isFar: false) == 2)
+        #expect(pace.batchesAhead(isFar: true) == 3)
         for _ in 0..<50 { pace.record(.seconds(2)) }
-        #expect(pace.batchesAhead == 0)
+        #expect(pace.batchesAhead(isFar: false) == 0)
     }
 }
 

@@ -174,6 +174,7 @@ extension ConnectionCore: RedisChannelListener {
             // Leaves the queue before it is answered: the handshake's answer makes this core move.
             inFlight.removeFirst()
             release(request)
+            measure(request)
         }
         let isEstablished = if case .ready = state { true } else { false }
         request.receive(reply)

@@ -5,7 +5,7 @@ import NIOCore
 /// The part of a connection that lives on its event loop: queues, deadlines, the channel.
 ///
 /// Invariant that makes it Sendable: every variable is touched on `loop` only, except `mailbox`,
-/// which is set once before the core is shared, and `clientID`, which has a lock.
+/// which is set once before the core is shared, and `clientID` and `roundTrip`, which have locks.
 ///
 /// A request is `waiting` until a channel is ready, then written and `inFlight` in the order of
 /// writing, which is the order of Redis' replies. `maximumPendingCommands` and
@@ -28,6 +28,7 @@ final class ConnectionCore: @unchecked Sendable {
     let logger: Logger
     let connector: ChannelConnector
     let clientID = Locked<Int64?>(nil)
+    let roundTrip = Locked(TimeAmount.zero)
     private(set) var mailbox: Mailbox<PendingRequest>?
 
     var state = State.idle
@@ -43,6 +44,7 @@ final class ConnectionCore: @unchecked Sendable {
     var readySince = NIODeadline.uptimeNanoseconds(0)
     var waiting = CircularBuffer<PendingRequest>()
     var inFlight = CircularBuffer<PendingRequest>()
+    private var leastRoundTrip = LeastRoundTrip()
     private var pendingCommands = 0
     private var pendingBytes = 0
     var deadlineTimer: (at: NIODeadline, timer: Scheduled<Void>)?
@@ -126,12 +128,20 @@ final class ConnectionCore: @unchecked Sendable {
 
     func launch(_ request: PendingRequest, into buffer: inout ByteBuffer) {
         request.phase = .inFlight
+        request.sentAt = loop.now
         if request.patience != nil {
-            request.deadline = loop.now + request.timeout
+            request.deadline = request.sentAt + request.timeout
             watch(request.deadline)
         }
         request.write(to: &buffer)
         inFlight.append(request)
+    }
+
+    /// Notes how long the answer took, unless it was waited for on purpose.
+    func measure(_ request: PendingRequest) {
+        guard request.patience == nil else { return }
+        let least = leastRoundTrip.record(loop.now - request.sentAt)
+        roundTrip.withLock { $0 = least }
     }
 
     /// Answers a caller whose task was cancelled; the place in the queue stays, so that replies

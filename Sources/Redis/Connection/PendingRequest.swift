@@ -37,6 +37,7 @@ final class PendingRequest: @unchecked Sendable {
     var phase = Phase.submitted
     var isAbandoned = false
     var deadline = NIODeadline.distantFuture
+    var sentAt = NIODeadline.uptimeNanoseconds(0)
     private var payload: Payload
     private var replies: [RedisValue] = []
 

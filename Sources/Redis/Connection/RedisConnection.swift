@@ -59,6 +59,9 @@ package final class RedisConnection: Sendable {
     /// wake this one's blocking command with `CLIENT UNBLOCK`.
     package var clientID: Int64? { core.clientID.withLock { $0 } }
 
+    /// The shortest round trip of the last hundred or so; zero before the first.
+    package var roundTrip: Duration { .nanoseconds(core.roundTrip.withLock { $0.nanoseconds }) }
+
     /// Sends one command; an error reply is thrown as `.server`.
     package func send(
         _ command: RedisCommand, timeout: Duration? = nil
