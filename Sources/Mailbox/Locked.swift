@@ -1,4 +1,4 @@
-import Glibc
+package import Glibc
 
 /// A value behind a pthread mutex: small state shared with synchronous code.
 ///
@@ -8,8 +8,8 @@ import Glibc
 package final class Locked<State>: @unchecked Sendable {
     // Invariant: `state` is touched only between lock and unlock of `mutex`. It is held by a pointer
     // because a stored property would be guarded a second time, by the checks for exclusive access.
-    private let mutex: UnsafeMutablePointer<pthread_mutex_t>
-    private let state: UnsafeMutablePointer<State>
+    @usableFromInline let mutex: UnsafeMutablePointer<pthread_mutex_t>
+    @usableFromInline let state: UnsafeMutablePointer<State>
 
     package init(_ state: sending State) {
         unsafe self.state = .allocate(capacity: 1)
@@ -29,6 +29,9 @@ package final class Locked<State>: @unchecked Sendable {
     }
 
     /// Runs `body` alone with the state.
+    ///
+    /// Inlinable: called without knowing the types, it would copy state and result through memory.
+    @inlinable
     package func withLock<Result, Failure: Error>(
         _ body: (inout State) throws(Failure) -> sending Result
     ) throws(Failure) -> sending Result {

@@ -87,6 +87,8 @@ struct EncodedBody: Sendable, Equatable {
         switch contentEncoding {
         case nil, .null?: return
         case .string(let name)?:
+            // As nearly everybody writes it.
+            if name == "utf-8" { return }
             let known = ["utf-8", "utf8", "us-ascii", "ascii", "binary"]
             if known.contains(name.lowercased()) { return }
         default: break
