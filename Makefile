@@ -61,7 +61,7 @@ celery-suite: bootstrap ## Celery's own integration tests against a Swift worker
 
 .PHONY: guard
 guard: release ## what one job costs, counted: allocations, calls to Redis, instructions; fails above limits
-	@$(PYTHON) -m unittest --quiet Benchmarks.guard.tests
+	@$(PYTHON) -m unittest --quiet Benchmarks.tests Benchmarks.guard.tests
 	@exec $(PYTHON) -m Benchmarks.guard --backhaul $(RELEASE_BINARY) $(GUARD_OPTIONS)
 
 .PHONY: lint

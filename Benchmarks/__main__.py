@@ -59,6 +59,8 @@ def _names(text: str) -> tuple[str, ...]:
     wanted = [name.strip() for name in text.split(",") if name.strip()]
     if unknown := [name for name in wanted if name not in parts.NAMES]:
         raise argparse.ArgumentTypeError(f"no part is called {', '.join(unknown)}")
+    if not wanted:
+        raise argparse.ArgumentTypeError("no part is named")
     return tuple(name for name in parts.NAMES if name in wanted)
 
 
