@@ -16,7 +16,7 @@ final class Fetcher: Sendable {
     /// Within it that would only make the server's queue longer, at a tenth of the rate.
     static let nearLimit = Duration.microseconds(500)
 
-    private let state: Locked<Stock>
+    private let stock: Locked<Stock>
     private let broker: any Broker
     private let worker: WorkerID
     private let options: WorkerOptions
@@ -38,7 +38,7 @@ final class Fetcher: Sendable {
         isLeaseCurrent: @escaping @Sendable () -> Bool,
         giveBack: @escaping @Sendable ([Delivery]) async -> Void
     ) {
-        state = Locked(Stock(queues: options.queues))
+        stock = Locked(Stock(queues: options.queues))
         self.broker = broker
         self.worker = worker
         self.options = options
@@ -55,7 +55,7 @@ final class Fetcher: Sendable {
     func next() async -> Delivery? {
         var wake = Stock.Wake.early
         while true {
-            switch state.withLock({ $0.answer(wake) }) {
+            switch stock.withLock({ $0.answer(wake) }) {
             case .delivery(let delivery, let lane, let runsLow):
                 return hand(delivery, waking: lane, runsLow: runsLow)
             case .end(let lane):
@@ -69,7 +69,7 @@ final class Fetcher: Sendable {
 
     /// The next delivery when there is one at once, as ``next()`` would give.
     func take() -> Delivery? {
-        let answer = state.withLock { $0.hasDelivery ? $0.answer(.early) : nil }
+        let answer = stock.withLock { $0.hasDelivery ? $0.answer(.early) : nil }
         guard case .delivery(let delivery, let lane, let runsLow)? = answer else { return nil }
         return hand(delivery, waking: lane, runsLow: runsLow)
     }
@@ -82,7 +82,7 @@ final class Fetcher: Sendable {
 
     private func idle() async -> Stock.Wake {
         await withCheckedContinuation { lane in
-            let mayWait = state.withLock { stock in
+            let mayWait = stock.withLock { stock in
                 if stock.hasNothing { stock.idle.append(lane) }
                 return stock.hasNothing
             }
@@ -109,39 +109,39 @@ final class Fetcher: Sendable {
     // MARK: What it serves, and for how many lanes
 
     /// The queues served now.
-    var queues: [QueueName] { state.withLock { $0.queues } }
+    var queues: [QueueName] { stock.withLock { $0.queues } }
 
     /// What is held and not begun, the next one first.
-    var ready: [Delivery] { state.withLock { $0.ready.reversed() } }
+    var ready: [Delivery] { stock.withLock { $0.ready.reversed() } }
 
     /// Serves another set of queues from the next round on, which begins at once.
     ///
     /// What was taken from a queue that is no longer served is run all the same.
     func serve(_ change: (inout [QueueName]) -> Void) {
-        state.withLock { state in
-            change(&state.queues)
-            state.areQueuesNew = true
-            state.areListsEmpty = false
+        stock.withLock { stock in
+            change(&stock.queues)
+            stock.areQueuesNew = true
+            stock.areListsEmpty = false
         }
         demand.raise()
     }
 
     /// Lets so many lanes end: idle ones at once, others after their present job.
     func dismiss(_ count: Int) {
-        let idle = state.withLock { state in
-            let now = min(count, state.idle.count)
-            state.departures += count - now
-            defer { state.idle.removeFirst(now) }
-            return Array(state.idle.prefix(now))
+        let idle = stock.withLock { stock in
+            let now = min(count, stock.idle.count)
+            stock.departures += count - now
+            defer { stock.idle.removeFirst(now) }
+            return Array(stock.idle.prefix(now))
         }
         for lane in idle { lane.resume(returning: .end) }
     }
 
     /// Keeps lanes that were to end; returns how many.
     func retain(_ count: Int) -> Int {
-        state.withLock { state in
-            let kept = min(count, state.departures)
-            state.departures -= kept
+        stock.withLock { stock in
+            let kept = min(count, stock.departures)
+            stock.departures -= kept
             return kept
         }
     }
@@ -151,10 +151,10 @@ final class Fetcher: Sendable {
     /// Takes nothing more from now on; what was reserved and not begun is given back, and what runs
     /// goes on.
     func quiet() async {
-        let ready = state.withLock { state in
-            state.isQuiet = true
-            defer { state.ready = [] }
-            return state.ready
+        let ready = stock.withLock { stock in
+            stock.isQuiet = true
+            defer { stock.ready = [] }
+            return stock.ready
         }
         idleness.close()
         demand.raise()
@@ -172,13 +172,13 @@ final class Fetcher: Sendable {
     /// Begins draining: every processor ends after its present job, and what was reserved and not
     /// begun is given back.
     func drain() async {
-        let (idle, ready) = state.withLock { state in
-            state.isDraining = true
+        let (idle, ready) = stock.withLock { stock in
+            stock.isDraining = true
             defer {
-                state.idle = []
-                state.ready = []
+                stock.idle = []
+                stock.ready = []
             }
-            return (state.idle, state.ready)
+            return (stock.idle, stock.ready)
         }
         for lane in idle { lane.resume(returning: .end) }
         demand.raise()
@@ -198,7 +198,7 @@ final class Fetcher: Sendable {
                 changeWaiters(to: order?.lists(turn: 0) ?? [], start)
             }
             guard let order, let count = claim() else {
-                let isAtRest = order == nil || state.withLock { $0.isAtRest }
+                let isAtRest = order == nil || stock.withLock { $0.isAtRest }
                 if isAtRest { metrics.vitals.fetch.rest() }
                 await demand.wait()
                 if isAtRest { metrics.vitals.fetch.resume() }
@@ -221,14 +221,14 @@ final class Fetcher: Sendable {
             await accept(deliveries)
         } catch {
             try? await Task.sleep(for: outage.began(error))
-            state.withLock { $0.ended(asking: count, bringing: nil) }
+            stock.withLock { $0.ended(asking: count, bringing: nil) }
         }
         demand.raise()
     }
 
     /// Notes what a reserve brought; waiters wait from when it brought nothing.
     private func answered(_ count: Int, with brought: Int) {
-        let mayWait = state.withLock { stock in
+        let mayWait = stock.withLock { stock in
             stock.ended(asking: count, bringing: brought)
             return stock.areListsEmpty && !stock.isStopping
         }
@@ -238,16 +238,16 @@ final class Fetcher: Sendable {
     /// Goes on reserving although every list was empty.
     private func reserveAgain() {
         idleness.close()
-        state.withLock { $0.areListsEmpty = false }
+        stock.withLock { $0.areListsEmpty = false }
         demand.raise()
     }
 
     /// The queues, when they are others than before.
     private var newQueues: [QueueName]? {
-        state.withLock { state in
-            guard state.areQueuesNew else { return nil }
-            state.areQueuesNew = false
-            return state.queues
+        stock.withLock { stock in
+            guard stock.areQueuesNew else { return nil }
+            stock.areQueuesNew = false
+            return stock.queues
         }
     }
 
@@ -308,14 +308,14 @@ final class Fetcher: Sendable {
         guard !deliveries.isEmpty else { return }
         held.add(deliveries)
         let ahead = target.ahead
-        let (lane, surplus) = state.withLock { $0.keep(deliveries, ahead: ahead) }
+        let (lane, surplus) = stock.withLock { $0.keep(deliveries, ahead: ahead) }
         lane?.resume(returning: .chosen)
         if !surplus.isEmpty { await giveBack(surplus) }
     }
 
     private func claim() -> Int? {
         let target = target
-        return state.withLock { $0.claim(target) }
+        return stock.withLock { $0.claim(target) }
     }
 
     private var target: Stock.Target {
@@ -324,6 +324,6 @@ final class Fetcher: Sendable {
         return Stock.Target(batch: options.batchSize, ahead: ahead, isFar: isFar)
     }
 
-    private var isDraining: Bool { state.withLock { $0.isDraining } }
-    private var isStopping: Bool { state.withLock { $0.isStopping } }
+    private var isDraining: Bool { stock.withLock { $0.isDraining } }
+    private var isStopping: Bool { stock.withLock { $0.isStopping } }
 }
