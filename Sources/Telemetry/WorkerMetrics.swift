@@ -178,11 +178,6 @@ package final class WorkerMetrics: Sendable {
         series.add(count)
     }
 
-    /// A delivery ended; `duration` is how long its body ran, nil when it did not.
-    package func finished(queue: String, job: String?, outcome: String, after duration: Duration?) {
-        finished(queue: queue, job: job, outcome: outcome, after: duration.map { [$0] } ?? [])
-    }
-
     /// Sets a level.
     package func set(_ level: Level, to count: Int) { levels[level]?.set(Double(count)) }
 

@@ -36,7 +36,7 @@ struct HealthFixture {
             for outcome in ["succeeded", "retry", "dead"] {
                 metrics.finished(
                     queue: number.isMultiple(of: 2) ? "mail" : "pay", job: "job.\(number)",
-                    outcome: outcome, after: .milliseconds(number))
+                    outcome: outcome, after: [.milliseconds(number)])
             }
         }
     }

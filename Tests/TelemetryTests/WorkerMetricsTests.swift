@@ -28,9 +28,9 @@ struct WorkerMetricsTests {
     func finished() throws {
         for _ in 0..<3 {
             metrics.finished(
-                queue: "mail", job: "mail.send", outcome: "succeeded", after: .milliseconds(20))
+                queue: "mail", job: "mail.send", outcome: "succeeded", after: [.milliseconds(20)])
         }
-        metrics.finished(queue: "mail", job: "mail.send", outcome: "expired", after: nil)
+        metrics.finished(queue: "mail", job: "mail.send", outcome: "expired", after: [])
         let labels = ["queue": "mail", "job": "mail.send"]
         #expect(
             try value("backhaul_jobs_total", labels.merging(["outcome": "succeeded"]) { $1 }) == 3)
@@ -50,9 +50,9 @@ struct WorkerMetricsTests {
     func unknownNames() throws {
         for number in 0..<10_000 {
             metrics.finished(
-                queue: "q\(number)", job: "evil.\(number)", outcome: "quarantined", after: nil)
+                queue: "q\(number)", job: "evil.\(number)", outcome: "quarantined", after: [])
         }
-        metrics.finished(queue: "mail", job: nil, outcome: "quarantined", after: .seconds(1))
+        metrics.finished(queue: "mail", job: nil, outcome: "quarantined", after: [.seconds(1)])
         let samples = try page()["backhaul_jobs_total"]?.samples ?? []
         #expect(samples.count == 2)
         #expect(
@@ -132,7 +132,7 @@ struct WorkerMetricsTests {
             for _ in 0..<count {
                 metrics.finished(
                     queue: "mail", job: "mail.send", outcome: "succeeded",
-                    after: .milliseconds(1))
+                    after: [.milliseconds(1)])
             }
         }
         print("one finished job: \(time / count)")
